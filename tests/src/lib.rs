@@ -1,1 +1,11 @@
-//! connect-tests
+//! The test harness: real services as child processes, the worker under test, and the checks on what arrived.
+//!
+//! Nothing here is part of the product. Every service listens on loopback, keeps its files in a temporary folder and
+//! dies with the test process, also when that is killed.
+
+pub mod jvm_connect;
+pub mod kafka;
+pub mod process;
+pub mod rest;
+pub mod services;
+pub mod wait;

@@ -1,0 +1,3 @@
+//! The integration tests: one binary, so one link and one shared broker.
+
+mod rest_differential;

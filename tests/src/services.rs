@@ -1,0 +1,38 @@
+//! Where the installed services are. `scripts/services` puts them there; the versions here and there must agree.
+
+use std::{env, path::PathBuf};
+
+/// Version of Apache Kafka and of JVM Kafka Connect, which is the oracle of the differential tests.
+pub const KAFKA_VERSION: &str = "4.3.1";
+const VERSITYGW_VERSION: &str = "1.8.0";
+
+/// Returns the folder with the jars and the logging set-up of Kafka.
+///
+/// # Panics
+/// When the services are not installed: no test that needs them can say anything then.
+pub fn kafka_home() -> PathBuf {
+    installed(&format!("kafka-{KAFKA_VERSION}"))
+}
+
+/// Returns the program of the S3 gateway.
+///
+/// # Panics
+/// When the services are not installed.
+pub fn versitygw() -> PathBuf {
+    installed(&format!("versitygw-{VERSITYGW_VERSION}")).join("versitygw")
+}
+
+/// Returns the root of the repository.
+pub fn repository() -> PathBuf {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    package.parent().map(PathBuf::from).unwrap_or(package)
+}
+
+fn installed(name: &str) -> PathBuf {
+    let cache = env::var_os("SLUICE_CACHE").map(PathBuf::from).unwrap_or_else(|| {
+        PathBuf::from(env::var_os("HOME").expect("a home folder is set")).join(".cache/sluice")
+    });
+    let path = cache.join(name);
+    assert!(path.is_dir(), "`{}` is missing: run `make services`", path.display());
+    path
+}
