@@ -1,1 +1,6 @@
-//! connect-worker
+//! The Sluice worker: runs connectors between Kafka and other systems, as Kafka Connect does.
+//!
+//! Arrows between rooms: `cli` → `rest` → `herder` → {`task`, `stores`} → `kafka` → `connect-core`.
+//! `config`, `obs` and `shutdown` may be used by any room.
+
+pub mod task;

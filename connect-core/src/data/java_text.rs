@@ -1,0 +1,1 @@
+//! How Java prints values: numbers, maps, lists and structs.
