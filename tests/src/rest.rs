@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::{kafka::KafkaClient, services::repository, wait};
 
-const STATE_LIMIT: Duration = Duration::from_secs(60);
+const STATE_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_secs(100);
 /// Headers that clients of Kafka Connect look at; dates, lengths and the server's name are left out.
 const COMPARED_HEADERS: [&str; 3] = ["content-type", "location", "allow"];
