@@ -15,15 +15,16 @@ async fn jvm_standalone_answers_as_the_golden_files_say() {
     let broker = kafka::shared();
     let worker = JvmConnect::standalone(&broker.bootstrap(), &[]);
     let client = broker.client();
-    let worker = Worker {
+    let mut worker = Worker {
         url: worker.url(),
         bootstrap: broker.bootstrap(),
         kafka: &client,
         folder: worker.folder().to_owned(),
-        run: "rjvms".to_owned(),
+        run: String::new(),
     };
     let mut failures = Vec::new();
     for (name, mut scenario) in chosen() {
+        worker.run = format!("jvm-{name}");
         let answers = scenario.run(&worker).await;
         if env::var_os("UPDATE_GOLDEN").is_some() {
             write_golden(STANDALONE, &name, &answers);
@@ -39,15 +40,16 @@ async fn jvm_distributed_answers_as_the_golden_files_say() {
     let broker = kafka::shared();
     let worker = JvmConnect::distributed(&broker.bootstrap(), "rest-differential");
     let client = broker.client();
-    let worker = Worker {
+    let mut worker = Worker {
         url: worker.url(),
         bootstrap: broker.bootstrap(),
         kafka: &client,
         folder: worker.folder().to_owned(),
-        run: "rjvmd".to_owned(),
+        run: String::new(),
     };
     let mut failures = Vec::new();
     for (name, mut scenario) in chosen() {
+        worker.run = format!("group-{name}");
         let answers = scenario.run(&worker).await;
         let standalone = golden(STANDALONE, &name);
         if env::var_os("UPDATE_GOLDEN").is_some() {

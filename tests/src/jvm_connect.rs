@@ -66,7 +66,8 @@ impl JvmConnect {
     fn start(folder: TempDir, class: &str, bootstrap: &str, own: &str, connectors: &[&Path]) -> Self {
         let port = free_port();
         let properties: PathBuf = folder.path().join("worker.properties");
-        fs::write(&properties, format!("{}{own}", worker_properties(bootstrap, port))).expect("a file is written");
+        fs::write(&properties, format!("{}{own}", worker_properties(bootstrap, port)))
+            .expect("a file is written");
         let mut command = java("512m");
         command.arg(format!("org.apache.kafka.connect.cli.{class}")).arg(&properties).args(connectors);
         let mut process = Process::start("jvm connect", &mut command, &folder.path().join("log"));

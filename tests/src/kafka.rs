@@ -244,7 +244,12 @@ impl KafkaClient {
     }
 
     /// Produces values without keys to one partition, in order, and waits until the broker has them all.
-    pub async fn produce<V: AsRef<[u8]>>(&self, topic: &str, partition: i32, values: impl IntoIterator<Item = V>) {
+    pub async fn produce<V: AsRef<[u8]>>(
+        &self,
+        topic: &str,
+        partition: i32,
+        values: impl IntoIterator<Item = V>,
+    ) {
         let mut sent = Vec::new();
         for value in values {
             let record = FutureRecord::<(), _>::to(topic).partition(partition).payload(value.as_ref());
@@ -266,7 +271,11 @@ impl KafkaClient {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(topic, 0, partitions - 1);
         let offsets = consumer.committed_offsets(list, CALL_LIMIT).expect("the broker answers");
-        offsets.elements().iter().map(|element| element.offset().to_raw().filter(|offset| *offset >= 0)).collect()
+        offsets
+            .elements()
+            .iter()
+            .map(|element| element.offset().to_raw().filter(|offset| *offset >= 0))
+            .collect()
     }
 
     /// Returns the offset after the last record of each partition.
@@ -282,7 +291,8 @@ impl KafkaClient {
     pub fn values(&self, topic: &str, partition: i32) -> Vec<Vec<u8>> {
         use rdkafka::{Message, Offset};
         let consumer = self.consumer("values");
-        let (low, high) = consumer.fetch_watermarks(topic, partition, CALL_LIMIT).expect("the broker answers");
+        let (low, high) =
+            consumer.fetch_watermarks(topic, partition, CALL_LIMIT).expect("the broker answers");
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(low)).expect("a low offset is valid");
         consumer.assign(&list).expect("a partition is assigned");
@@ -298,7 +308,10 @@ impl KafkaClient {
 
     fn consumer(&self, group: &str) -> BaseConsumer {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.bootstrap).set("group.id", group).set("enable.auto.commit", "false");
+        config
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("group.id", group)
+            .set("enable.auto.commit", "false");
         config.create().expect("a consumer is made")
     }
 }

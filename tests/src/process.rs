@@ -142,7 +142,12 @@ impl Process {
             panic!("{} ended ({status}) before `{awaited}`; its log:\n{}", self.name, self.log_tail());
         }
         let waited = start.elapsed();
-        assert!(waited < limit, "{}: `{awaited}` not seen in {limit:?}; its log:\n{}", self.name, self.log_tail());
+        assert!(
+            waited < limit,
+            "{}: `{awaited}` not seen in {limit:?}; its log:\n{}",
+            self.name,
+            self.log_tail()
+        );
         thread::sleep(Duration::from_millis(20));
     }
 

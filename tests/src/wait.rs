@@ -12,12 +12,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Panics
 /// When `limit` is over; the text names `what` and the last thing `look` saw.
-pub async fn until<T, S: Debug>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Result<T, S>) -> T {
+pub async fn until<T, S: Debug>(
+    what: &str,
+    limit: Duration,
+    mut look: impl AsyncFnMut() -> Result<T, S>,
+) -> T {
     let start = Instant::now();
     loop {
         match look().await {
             Ok(value) => return value,
-            Err(seen) if start.elapsed() > limit => panic!("waited {limit:?} for {what}; last seen: {seen:?}"),
+            Err(seen) if start.elapsed() > limit => {
+                panic!("waited {limit:?} for {what}; last seen: {seen:?}")
+            }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
@@ -32,7 +38,9 @@ pub fn until_blocking<T, S: Debug>(what: &str, limit: Duration, mut look: impl F
     loop {
         match look() {
             Ok(value) => return value,
-            Err(seen) if start.elapsed() > limit => panic!("waited {limit:?} for {what}; last seen: {seen:?}"),
+            Err(seen) if start.elapsed() > limit => {
+                panic!("waited {limit:?} for {what}; last seen: {seen:?}")
+            }
             Err(_) => thread::sleep(PAUSE),
         }
     }
