@@ -3,9 +3,13 @@
 //! Nothing here is part of the product. Every service listens on loopback, keeps its files in a temporary folder and
 //! dies with the test process, also when that is killed.
 
+pub mod fault_s3;
 pub mod jvm_connect;
 pub mod kafka;
+pub mod oracle;
 pub mod process;
 pub mod rest;
+pub mod s3;
 pub mod services;
+pub mod sluice;
 pub mod wait;

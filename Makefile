@@ -1,0 +1,47 @@
+# One command for each thing one does here. `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+export SLUICE_CACHE ?= $(HOME)/.cache/sluice
+# No run may wait for an answer at a prompt.
+export DEBIAN_FRONTEND := noninteractive
+CARGO_DENY := 0.18.9
+
+.DEFAULT_GOAL := help
+.PHONY: help build test quick-test fmt lint deny packages services quickstart bench
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+build: packages ## build the program for use: target/release/sluice
+	cargo build --release --locked -p connect-worker
+
+test: packages services lint ## everything: formatting, lints, unit tests, tests on real Kafka, Kafka Connect and S3
+	cargo build --locked -p connect-worker
+	cargo test --locked --workspace --no-fail-fast < /dev/null
+
+quick-test: packages ## the tests that need no services
+	cargo test --locked --workspace --exclude connect-tests < /dev/null
+
+fmt: ## format all code
+	cargo fmt --all
+
+lint: packages ## check formatting and lints
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+deny: ## check advisories, sources and duplicates of dependencies (builds the tool on first use: some minutes)
+	@[ -x "$(SLUICE_CACHE)/deny/bin/cargo-deny" ] || \
+	  cargo install --locked --root "$(SLUICE_CACHE)/deny" cargo-deny@$(CARGO_DENY)
+	"$(SLUICE_CACHE)/deny/bin/cargo-deny" --locked check
+
+packages: ## install the Debian packages that a build needs, where missing
+	@scripts/packages
+
+services: ## install Kafka, Kafka Connect and the S3 server that tests run against
+	@scripts/services
+
+quickstart: build ## run a worker with a broker and an S3 server of its own
+	target/release/sluice quickstart
+
+bench: build services ## measure the worker against JVM Kafka Connect
+	cargo run --release --locked -p connect-tests --bin bench
