@@ -3,4 +3,8 @@
 //! Arrows between rooms: `cli` → `rest` → `herder` → {`task`, `stores`} → `kafka` → `connect-core`.
 //! `config`, `obs` and `shutdown` may be used by any room.
 
+pub mod config;
+pub mod herder;
+pub mod kafka;
+pub mod stores;
 pub mod task;

@@ -1,1 +1,8 @@
-//! connector-converters
+//! The converters and predicates of Apache Kafka.
+
+use connect_core::plugin::PluginInfo;
+
+/// Returns the plug-ins of this crate.
+pub fn plugins() -> Vec<PluginInfo> {
+    Vec::new()
+}
