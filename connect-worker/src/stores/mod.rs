@@ -1,0 +1,5 @@
+//! Where a worker keeps what must outlive its tasks.
+//!
+//! Stores know bytes and Kafka, but neither tasks nor REST; the herder and the task loops call them.
+
+pub mod offsets;
