@@ -1,5 +1,10 @@
 //! The integration tests: one binary, so one link and one shared broker.
 
+mod broker_probe;
+mod file;
 mod house_rules;
+mod kill;
 mod licence;
 mod rest_differential;
+mod sink_s3;
+mod support;

@@ -6,6 +6,7 @@ use connect_tests::{
     jvm_connect::JvmConnect,
     kafka,
     rest::{Answers, Scenario, Worker, mismatches, read_golden, write_golden},
+    sluice::Setup,
 };
 
 const STANDALONE: &str = "standalone";
@@ -60,6 +61,27 @@ async fn jvm_distributed_answers_as_the_golden_files_say() {
         scenario.forget_differences();
         let wanted = overlaid(standalone, read_golden("distributed", &name).unwrap_or_default());
         check(&name, &scenario, &wanted, &answers, &mut failures);
+    }
+    assert!(failures.is_empty(), "{} answers differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[tokio::test]
+async fn sluice_standalone_answers_as_jvm_standalone_does() {
+    let broker = kafka::shared();
+    let sluice = Setup::new(&broker.bootstrap()).start().await;
+    let client = broker.client();
+    let mut worker = Worker {
+        url: sluice.url(),
+        bootstrap: broker.bootstrap(),
+        kafka: &client,
+        folder: sluice.folder().to_owned(),
+        run: String::new(),
+    };
+    let mut failures = Vec::new();
+    for (name, scenario) in chosen() {
+        worker.run = format!("own-{name}");
+        let answers = scenario.run(&worker).await;
+        check(&name, &scenario, &golden(STANDALONE, &name), &answers, &mut failures);
     }
     assert!(failures.is_empty(), "{} answers differ:\n{}", failures.len(), failures.join("\n"));
 }

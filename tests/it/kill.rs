@@ -1,0 +1,101 @@
+//! The worker is killed, as by a power cut, at moments chosen at random: nothing may be lost, nothing stored twice.
+
+use std::{
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use connect_tests::{oracle, s3::Objects, sluice::Setup};
+use fastrand::Rng;
+use serde_json::json;
+
+use crate::{
+    sink_s3::await_objects,
+    support::{Place, properties, s3_sink, with},
+};
+
+const KILLS: usize = 24;
+const PARTITIONS: i32 = 3;
+const FLUSH_SIZE: usize = 100;
+
+/// `KILL_SEED` repeats a run; the moments of the kills then are the same, if not what the worker does until then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_random_moments_each_record_is_in_exactly_one_object_and_no_offset_is_committed_early() {
+    let seed =
+        env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    println!("KILL_SEED={seed}");
+    let mut random = Rng::with_seed(seed);
+    let place = Arc::new(Place::new("killed", PARTITIONS).await);
+    let produced = Arc::new(AtomicUsize::new(0));
+    let stop = Arc::new(AtomicUsize::new(0));
+    let producing = tokio::spawn(produce(Arc::clone(&place), Arc::clone(&produced), Arc::clone(&stop)));
+
+    let config = with(s3_sink(&place.topic, Place::BUCKET), json!({ "flush.size": FLUSH_SIZE.to_string() }));
+    let mut worker = Setup::new(&place.broker.bootstrap())
+        .property("offset.flush.interval.ms", "200")
+        .s3(&place.s3.url())
+        .connector("sink.properties", &properties(&place.name, &config))
+        .start()
+        .await;
+    let mut kills_with_progress = 0;
+    for kill in 0..KILLS {
+        let before = place.s3.objects(Place::BUCKET).len();
+        tokio::time::sleep(Duration::from_millis(random.u64(50..1500))).await;
+        worker.kill();
+        let objects = place.s3.objects(Place::BUCKET);
+        kills_with_progress += usize::from(objects.len() > before);
+        assert_committed_is_stored(&place, &format!("after kill {kill}"));
+        worker.restart();
+    }
+    stop.store(1, Ordering::Relaxed);
+    producing.await.expect("the producer ends well");
+
+    let count = produced.load(Ordering::Relaxed);
+    let mut wanted = Objects::new();
+    for partition in 0..PARTITIONS {
+        wanted.extend(oracle::json_objects(
+            &place.topic,
+            partition,
+            &values(partition, 0, count),
+            FLUSH_SIZE,
+        ));
+    }
+    println!("{count} records per partition, {kills_with_progress} of {KILLS} kills after new objects");
+    await_objects(&place.s3, Place::BUCKET, &wanted).await;
+    assert_committed_is_stored(&place, "in the end");
+    assert!(
+        kills_with_progress >= KILLS / 4,
+        "the kills came too early to prove anything: {kills_with_progress}"
+    );
+}
+
+/// Produces batches of an odd size, so that kills meet half-filled objects.
+async fn produce(place: Arc<Place>, produced: Arc<AtomicUsize>, stop: Arc<AtomicUsize>) {
+    const BATCH: usize = 37;
+    while stop.load(Ordering::Relaxed) == 0 {
+        let first = produced.load(Ordering::Relaxed);
+        for partition in 0..PARTITIONS {
+            place.client.produce(&place.topic, partition, values(partition, first, BATCH)).await;
+        }
+        produced.store(first + BATCH, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn values(partition: i32, first: usize, count: usize) -> Vec<String> {
+    oracle::log_records(partition as usize * 1_000_000 + first, count)
+}
+
+/// The offsets are read first: objects that come in between only make the rule easier to keep.
+fn assert_committed_is_stored(place: &Place, when: &str) {
+    let committed = place.committed(PARTITIONS);
+    let objects = place.s3.objects(Place::BUCKET);
+    for (partition, committed) in (0..).zip(committed) {
+        let stored = oracle::durable_offset(&place.topic, partition, &objects, FLUSH_SIZE as i64);
+        assert!(committed <= stored, "{when}: partition {partition}: committed {committed}, stored {stored}");
+    }
+}
