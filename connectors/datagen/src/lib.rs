@@ -1,8 +1,16 @@
-//! A source of made-up records.
+//! A source that makes up logs: for trying a pipeline, for tests and for measuring.
+//!
+//! What a record holds depends on the seed, the generator and the record's number alone, so a run can be repeated
+//! and goes on where it stopped.
 
-use connect_core::plugin::PluginInfo;
+mod config;
+mod connector;
+mod pace;
+mod plugins;
+mod shape;
+mod task;
+#[cfg(test)]
+mod tests;
 
-/// Returns the plug-ins of this crate.
-pub fn plugins() -> Vec<PluginInfo> {
-    Vec::new()
-}
+pub use connector::DatagenConnector;
+pub use plugins::plugins;
