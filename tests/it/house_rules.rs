@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("rest", &["herder"]),
     ("herder", &["cluster", "task", "stores", "kafka"]),
     ("cluster", &["kafka"]),
-    ("task", &["kafka"]),
+    ("task", &["stores", "kafka"]),
     ("stores", &["kafka"]),
     ("kafka", &[]),
     ("config", &[]),
