@@ -6,5 +6,6 @@
 pub mod config;
 pub mod herder;
 pub mod kafka;
+pub mod obs;
 pub mod stores;
 pub mod task;

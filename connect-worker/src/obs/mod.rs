@@ -1,0 +1,3 @@
+//! What operators see of a worker from outside: metrics and logs. May be used by any room and uses none.
+
+pub mod metrics;
