@@ -30,15 +30,15 @@ impl From<Vec<ConfigIssue>> for ConnectError {
 /// Parses every key of a definition. Used by the `config!` macro.
 ///
 /// # Errors
-/// Returns every issue, not only the first.
+/// Returns the first issue of every key.
 pub fn parse_table(def: &ConfigDef, props: &Props) -> Result<Vec<Parsed>, Vec<ConfigIssue>> {
     let report = def.validate(props);
     let issues: Vec<ConfigIssue> = report
         .values
         .iter()
-        .flat_map(|value| {
-            let issue = |message: &String| ConfigIssue { name: value.name.clone(), message: message.clone() };
-            value.errors.iter().map(issue)
+        .filter_map(|value| {
+            let message = value.errors.first()?.clone();
+            Some(ConfigIssue { name: value.name.clone(), message })
         })
         .collect();
     if !issues.is_empty() {

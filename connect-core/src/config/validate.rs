@@ -64,11 +64,8 @@ impl ConfigKey {
     pub fn validate(&self, props: &Props) -> ConfigValue {
         let mut errors = Vec::new();
         let parsed = self.parse(props, &mut errors);
-        // A value that could not be parsed is not validated further; a missing one is, as null.
-        let is_unparsed = !errors.is_empty() && props.contains_key(self.name.as_ref());
-        if !is_unparsed && let Err(error) = self.validator.check(&self.name, &parsed) {
-            errors.push(error);
-        }
+        // The check sees null where nothing could be parsed, as in `ConfigDef.parseForValidate`.
+        errors.extend(self.validator.check(&self.name, &parsed).err());
         ConfigValue {
             name: self.name.clone().into_owned(),
             parsed,
@@ -127,7 +124,7 @@ fn distance(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use crate::config::{ConfigIssue, Secret};
 
     crate::config! {
         /// Settings for the tests of this module.
@@ -165,8 +162,13 @@ mod tests {
                 "Invalid value 0 for configuration flush: Value must be at least 1",
             ]
         );
-        let issues = Sample::parse(&props(&[("bucket", "b"), ("flush", "x")])).expect_err("one issue");
-        assert_eq!(issues[0].message, "Invalid value x for configuration flush: Not a number of type INT");
+        let given = props(&[("bucket", "b"), ("flush", "x")]);
+        let unparsed = "Invalid value x for configuration flush: Not a number of type INT".to_owned();
+        let null = "Invalid value null for configuration flush: Value must be non-null".to_owned();
+        let issues = Sample::parse(&given).expect_err("one issue");
+        assert_eq!(issues, [ConfigIssue { name: "flush".to_owned(), message: unparsed.clone() }]);
+        let report = Sample::config_def().validate(&given);
+        assert_eq!(report.value("flush").map(|value| value.errors.clone()), Some(vec![unparsed, null]));
     }
 
     #[test]
