@@ -6,6 +6,7 @@
 pub mod config;
 pub mod herder;
 pub mod kafka;
+pub mod plugins;
 pub mod obs;
 pub mod stores;
 pub mod task;
