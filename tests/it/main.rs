@@ -2,9 +2,12 @@
 
 mod broker_probe;
 mod file;
+mod harness;
 mod house_rules;
 mod kill;
 mod licence;
 mod rest_differential;
+mod sink_faults;
 mod sink_s3;
+mod standalone;
 mod support;
