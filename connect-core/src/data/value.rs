@@ -208,7 +208,9 @@ impl Value {
             return Err(self.class_mismatch(schema, field));
         }
         match self {
-            Value::Struct(structure) if **structure.schema() != *schema => {
+            Value::Struct(structure)
+                if !std::ptr::eq(&**structure.schema(), schema) && **structure.schema() != *schema =>
+            {
                 Err(ConnectError::data("Struct schemas do not match."))
             }
             Value::Array(items) => schema

@@ -1,8 +1,18 @@
-//! The converters and predicates of Apache Kafka.
+//! The converters of Apache Kafka, under their JVM class names. They hold no connection and do no I/O.
 
-use connect_core::plugin::PluginInfo;
+mod bytes;
+mod charset;
+mod header;
+mod json;
+mod number;
+mod plugins;
+mod string;
 
-/// Returns the plug-ins of this crate.
-pub fn plugins() -> Vec<PluginInfo> {
-    Vec::new()
-}
+pub use crate::bytes::ByteArrayConverter;
+pub use crate::header::AsHeaderConverter;
+pub use crate::json::{JsonConverter, json_as_java_text};
+pub use crate::number::{
+    BooleanConverter, DoubleConverter, FloatConverter, IntegerConverter, LongConverter, ShortConverter,
+};
+pub use crate::plugins::plugins;
+pub use crate::string::StringConverter;

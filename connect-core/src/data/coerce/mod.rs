@@ -1,0 +1,3 @@
+//! Conversions between the kinds of values: Kafka Connect's `Values` and its logical types.
+
+pub mod logical;

@@ -1,0 +1,28 @@
+//! JSON exactly as Kafka Connect reads and writes it (Jackson with leading zeros allowed): a reader into a small
+//! tree, writers, and a one-pass rewrite of schemaless documents into the text that the JVM would write.
+//!
+//! *Canonical* text is what decoding into Connect data and encoding again gives: no white space, keys in
+//! `java.util.HashMap` order, numbers and escapes as Jackson prints them. No I/O; called by converters and sinks.
+
+mod canonical;
+mod decode;
+mod envelope;
+mod error;
+mod java;
+mod node;
+mod number;
+mod reader;
+mod strings;
+mod text;
+mod writer;
+
+pub use canonical::{datum_of_node, schemaless_datum};
+pub use decode::{decode_canonical, to_value};
+pub use envelope::{may_be_object_with, split_object};
+pub use error::JsonError;
+pub use java::write_java_text;
+pub use node::Node;
+pub use number::Number;
+pub use reader::{MAX_DEPTH, read, read_whole};
+pub use text::{to_utf8, write_str};
+pub use writer::{write_float32, write_float64, write_node, write_value};

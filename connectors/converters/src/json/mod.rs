@@ -1,0 +1,10 @@
+//! `JsonConverter`: JSON with or without a schema envelope.
+
+mod cache;
+mod config;
+mod converter;
+mod decode;
+mod encode;
+mod schema;
+
+pub use converter::{JsonConverter, json_as_java_text};
