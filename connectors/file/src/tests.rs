@@ -5,7 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use connect_core::Bytes;
 use connect_core::config::Props;
+use connect_core::data::json::decode_canonical;
 use connect_core::data::{Datum, Map, Value, logical};
 use connect_core::plugin::{Factory, PluginInfo};
 use connect_core::record::{Offsets, SourceRecord, TopicPartition};
@@ -148,13 +150,16 @@ async fn sink_appends_the_java_text_of_values() {
     task.start(context, &props(&[("file", path_text(&file))])).await.expect("start");
     let entries =
         vec![(Value::string("a"), Value::Int64(1)), (Value::string("b"), Value::Array(vec![Value::Null]))];
-    let values = [text("x"), Datum::NULL, Datum::schemaless(Value::Map(Map { entries }))];
+    let json = Bytes::from_static(br#"{"level":"ERROR","count":2,"tags":[true,null]}"#);
+    let undecoded = Datum::from_json(json, decode_canonical);
+    let values = [text("x"), Datum::NULL, Datum::schemaless(Value::Map(Map { entries })), undecoded];
     let batch: Vec<_> = (0..).zip(values).map(|(offset, value)| record("t", 0, offset, value)).collect();
     let report = task.put(&batch).await.expect("put");
     assert!(report.failed.is_empty() && handle.take().is_empty());
-    let consumed = Offsets::from([(TopicPartition::new("t", 0), 3)]);
+    let consumed = Offsets::from([(TopicPartition::new("t", 0), 4)]);
     assert_eq!(task.pre_commit(&consumed).await.expect("pre_commit"), consumed);
-    assert_eq!(fs::read_to_string(&file).expect("read"), "before\nx\nnull\n{a=1, b=[null]}\n");
+    let expected = "before\nx\nnull\n{a=1, b=[null]}\n{level=ERROR, count=2, tags=[true, null]}\n";
+    assert_eq!(fs::read_to_string(&file).expect("read"), expected);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ pub(crate) struct Output {
     /// `None` is the standard output.
     file: Option<Arc<File>>,
     /// Lines to write; complete lines only.
-    pub(crate) lines: String,
+    pub(crate) lines: Vec<u8>,
     /// Bytes at the front of `lines` that are written already.
     written: usize,
     is_synced: bool,
@@ -37,7 +37,7 @@ impl Output {
             })
         };
         let file = file.map(open).transpose()?.map(Arc::new);
-        Ok(Self { file, lines: String::new(), written: 0, is_synced: true })
+        Ok(Self { file, lines: Vec::new(), written: 0, is_synced: true })
     }
 
     /// Returns whether lines wait to be written.
@@ -57,8 +57,8 @@ impl Output {
         let (lines, start) = (std::mem::take(&mut self.lines), self.written);
         let job = tokio::task::spawn_blocking(move || {
             let (written, result) = match &file {
-                Some(file) => write_from(&mut &**file, lines.as_bytes(), start),
-                None => write_from(&mut io::stdout().lock(), lines.as_bytes(), start),
+                Some(file) => write_from(&mut &**file, &lines, start),
+                None => write_from(&mut io::stdout().lock(), &lines, start),
             };
             (lines, written, result)
         });
@@ -90,7 +90,7 @@ impl Output {
     /// # Errors
     /// Fails as the system does.
     pub(crate) fn abandon(&mut self) -> io::Result<()> {
-        let written = &self.lines.as_bytes()[..self.written];
+        let written = &self.lines[..self.written];
         let torn = written.len() - memchr::memrchr(b'\n', written).map_or(0, |end| end + 1);
         let is_torn = self.is_pending() && torn > 0;
         self.clear();
@@ -173,7 +173,7 @@ mod tests {
         for (is_shared, expected) in [(false, "one\n"), (true, "one\ntwother\n")] {
             let path = folder.path().join(format!("out-{is_shared}"));
             let mut output = Output::open(path.to_str()).expect("open");
-            output.lines.push_str("one\ntwo\n");
+            output.lines.extend_from_slice(b"one\ntwo\n");
             let file = output.file.clone().expect("file");
             (&*file).write_all(b"one\ntwo").expect("write");
             output.written = 7;
