@@ -12,6 +12,7 @@ use reqwest::Client;
 #[tokio::test]
 async fn the_fault_proxy_passes_on_answers_waits_and_hangs_up_as_told() {
     let s3 = S3Server::start();
+    s3.create_bucket("bucket");
     let proxy = FaultS3::start(s3.port());
     let client = Client::new();
     let url = format!("{}/bucket/key", proxy.url());
