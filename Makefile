@@ -4,7 +4,7 @@ SHELL := bash
 export SLUICE_CACHE ?= $(HOME)/.cache/sluice
 # No run may wait for an answer at a prompt.
 export DEBIAN_FRONTEND := noninteractive
-CARGO_DENY := 0.18.9
+CARGO_DENY := 0.20.2
 
 .DEFAULT_GOAL := help
 .PHONY: help build test quick-test fmt lint deny packages services quickstart bench
