@@ -16,7 +16,8 @@ build: packages ## build the program for use: target/release/sluice
 	cargo build --release --locked -p connect-worker
 
 test: packages services lint ## everything: formatting, lints, unit tests, tests on real Kafka, Kafka Connect and S3
-	cargo build --locked -p connect-worker
+# One build with the packages and targets of the test run: other features would mean to compile twice.
+	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace --no-fail-fast < /dev/null
 
 quick-test: packages ## the tests that need no services

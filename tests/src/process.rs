@@ -130,10 +130,12 @@ impl Process {
         }
     }
 
-    /// Returns the last lines of the log.
+    /// Returns the last lines of the log, without the settings that JVM services list.
     pub fn log_tail(&self) -> String {
         let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
+        // JVM services print their whole configuration, a setting a line.
+        let is_setting = |line: &str| line.starts_with('\t') && line.contains(" = ");
+        let lines: Vec<&str> = log.lines().filter(|line| !is_setting(line)).collect();
         lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
     }
 
