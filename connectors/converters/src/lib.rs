@@ -6,6 +6,7 @@ mod header;
 mod json;
 mod number;
 mod plugins;
+mod simple;
 mod string;
 
 pub use crate::bytes::ByteArrayConverter;
@@ -15,4 +16,5 @@ pub use crate::number::{
     BooleanConverter, DoubleConverter, FloatConverter, IntegerConverter, LongConverter, ShortConverter,
 };
 pub use crate::plugins::plugins;
+pub use crate::simple::SimpleHeaderConverter;
 pub use crate::string::StringConverter;

@@ -5,7 +5,7 @@ use connect_core::plugin::{Factory, PluginInfo};
 
 use crate::{
     AsHeaderConverter, BooleanConverter, ByteArrayConverter, DoubleConverter, FloatConverter,
-    IntegerConverter, JsonConverter, LongConverter, ShortConverter, StringConverter,
+    IntegerConverter, JsonConverter, LongConverter, ShortConverter, SimpleHeaderConverter, StringConverter,
 };
 
 /// The version of Apache Kafka whose behaviour the converters have.
@@ -28,7 +28,7 @@ fn both<C: Converter + Default + 'static>(class: &'static str) -> [PluginInfo; 2
 
 /// Returns all converters and header converters.
 pub fn plugins() -> Vec<PluginInfo> {
-    let plugins: Vec<PluginInfo> = [
+    let mut plugins: Vec<PluginInfo> = [
         both::<StringConverter>("org.apache.kafka.connect.storage.StringConverter"),
         both::<JsonConverter>("org.apache.kafka.connect.json.JsonConverter"),
         both::<ByteArrayConverter>("org.apache.kafka.connect.converters.ByteArrayConverter"),
@@ -42,6 +42,11 @@ pub fn plugins() -> Vec<PluginInfo> {
     .into_iter()
     .flatten()
     .collect();
+    plugins.push(PluginInfo {
+        class: "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+        version: VERSION,
+        factory: Factory::HeaderConverter(|| Box::new(SimpleHeaderConverter)),
+    });
     plugins
 }
 
@@ -57,6 +62,7 @@ mod tests {
         for name in ["org.apache.kafka.connect.json.JsonConverter", "JsonConverter", "Json"] {
             assert!(registry.find(&[PluginKind::Converter], name).is_ok(), "{name}");
         }
-        assert_eq!(registry.plugins().len(), 18);
+        assert!(registry.find(&[PluginKind::HeaderConverter], "Simple").is_ok());
+        assert_eq!(registry.plugins().len(), 19);
     }
 }
