@@ -1,0 +1,42 @@
+//! The herder: owns all connectors of this worker, alone, in one task.
+//!
+//! It never waits for a plug-in or a broker: work goes out to other tasks and answers come back as messages.
+//! `rest` talks to it through [`HerderHandle`]; it never names `rest`.
+
+mod command;
+mod connector;
+mod effects;
+mod error;
+mod generation;
+mod handle;
+mod info;
+mod instances;
+mod live;
+mod memory;
+mod offset_values;
+mod offsets;
+pub mod ports;
+mod queries;
+mod reconfigure;
+mod requests;
+mod restart;
+mod run;
+mod stage;
+mod state;
+#[cfg(test)]
+mod tests;
+mod waiters;
+mod work;
+
+pub use command::{CreateRequest, Modified};
+pub use error::{HerderError, HerderErrorKind};
+pub use handle::HerderHandle;
+pub use info::{
+    ConnectorInfo, ConnectorOffset, ConnectorStateInfo, ConnectorType, OffsetRequest, StateInfo, TaskIdInfo,
+    TaskInfo, TaskStateInfo,
+};
+pub use memory::{MemoryConfigStore, MemoryStatusStore};
+pub use restart::RestartRequest;
+pub use run::{Herder, HerderSettings, Ports, StopReport};
+pub use stage::{Stage, StageClock};
+pub use state::{InitialState, java_ordered};

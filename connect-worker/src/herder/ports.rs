@@ -1,0 +1,172 @@
+//! What the herder needs of the rest of the worker, as traits: standalone and distributed mode, and tests, bring
+//! their own makings.
+
+use std::fmt;
+use std::sync::Arc;
+
+use connect_core::async_trait;
+use connect_core::config::Props;
+use connect_core::connector::SinkOffsetChanges;
+use connect_core::data::Map;
+use connect_core::error::ConnectError;
+use connect_core::record::Offsets;
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::herder::error::HerderError;
+use crate::herder::state::{ConfigRecord, Status};
+use crate::task::{TaskEvent, TaskHandle, TaskSpec};
+
+/// Starts tasks.
+pub trait TaskSpawner: Send + Sync {
+    /// Starts a task's loop. Returns at once; everything that can fail is reported as an event.
+    fn start(&self, spec: TaskSpec, events: mpsc::UnboundedSender<TaskEvent>) -> TaskHandle;
+}
+
+/// A configuration as REST received it: values may be null.
+pub type RawProps = IndexMap<String, Option<String>>;
+
+/// The outcome of a validation.
+#[derive(Debug, Clone)]
+pub struct Validation {
+    /// All errors in the order of the answer's keys.
+    pub errors: Vec<String>,
+    /// The answer of `PUT /connector-plugins/{p}/config/validate`.
+    pub body: Json,
+}
+
+/// Why a configuration cannot be validated at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidateError {
+    /// JVM class of the exception, shown by the validate endpoint.
+    pub class: &'static str,
+    /// The refusal.
+    pub error: HerderError,
+}
+
+/// The plug-ins as REST shows them. Calls may run plug-in code and block: they are made off the herder.
+pub trait PluginCatalog: Send + Sync {
+    /// Returns the plug-ins in list order.
+    fn list(&self, connectors_only: bool) -> Json;
+
+    /// Returns the keys of a plug-in.
+    ///
+    /// # Errors
+    /// Fails when the plug-in or the version is unknown.
+    fn config(&self, plugin: &str, version: Option<&str>) -> Result<Json, HerderError>;
+
+    /// Checks a connector configuration.
+    ///
+    /// # Errors
+    /// Fails when the configuration does not lead to a connector plug-in.
+    fn validate(&self, props: &RawProps) -> Result<Validation, ValidateError>;
+}
+
+/// Puts the values of `${…}` references into a configuration. May read files: called off the herder.
+pub trait ConfigResolver: Send + Sync {
+    /// Returns the configuration with all references resolved.
+    ///
+    /// # Errors
+    /// Fails when a provider cannot read its data.
+    fn resolve(&self, props: &Props) -> Result<Props, ConnectError>;
+}
+
+/// The log of configuration records. What was written comes back to the herder as updates, in log order, also
+/// what other workers wrote.
+pub trait ConfigStore: Send {
+    /// Writes records, in order. The receiver is told when they are stored; updates follow or precede it.
+    fn write(&mut self, records: Vec<ConfigRecord>) -> oneshot::Receiver<Result<(), ConnectError>>;
+}
+
+/// The states of connectors and tasks, and the topics they used. Calls return at once.
+pub trait StatusStore: Send {
+    /// Stores a connector's state; `None` removes it.
+    fn put_connector(&mut self, connector: &Arc<str>, status: Option<Status>);
+
+    /// Stores a task's state; `None` removes it.
+    fn put_task(&mut self, connector: &Arc<str>, task: u32, status: Option<Status>);
+
+    /// Returns a connector's state.
+    fn connector(&self, connector: &str) -> Option<Status>;
+
+    /// Returns the states of a connector's tasks, sorted by number.
+    fn tasks(&self, connector: &str) -> Vec<(u32, Status)>;
+
+    /// Notes that a connector used a topic.
+    fn add_topic(&mut self, connector: &Arc<str>, topic: &Arc<str>);
+
+    /// Returns the topics a connector used, in the order noted.
+    fn topics(&self, connector: &str) -> Vec<Arc<str>>;
+
+    /// Forgets the topics a connector used.
+    fn reset_topics(&mut self, connector: &str);
+}
+
+/// Why offsets of a consumer group cannot be changed.
+#[derive(Debug)]
+pub enum SinkOffsetsError {
+    /// The group still has members.
+    GroupNotEmpty,
+    /// Anything else, with its cause.
+    Other(ConnectError),
+}
+
+impl fmt::Display for SinkOffsetsError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SinkOffsetsError::GroupNotEmpty => formatter.write_str("consumer group is not empty"),
+            SinkOffsetsError::Other(error) => error.fmt(formatter),
+        }
+    }
+}
+
+/// The committed offsets of a sink connector's consumer group. `props` is the connector's resolved configuration,
+/// from which the group (`connect-<name>` or the override) and the admin settings come.
+#[async_trait]
+pub trait SinkOffsets: Send + Sync {
+    /// Returns the committed offsets, in the order to be shown.
+    ///
+    /// # Errors
+    /// Fails when the broker cannot be asked.
+    async fn list(&self, connector: &str, props: &Props) -> Result<Offsets, ConnectError>;
+
+    /// Sets offsets, and deletes those that are `None`.
+    ///
+    /// # Errors
+    /// Fails when the broker refuses.
+    async fn alter(
+        &self,
+        connector: &str,
+        props: &Props,
+        changes: &SinkOffsetChanges,
+    ) -> Result<(), SinkOffsetsError>;
+
+    /// Deletes the whole group; a group that does not exist is success.
+    ///
+    /// # Errors
+    /// Fails when the broker refuses.
+    async fn reset(&self, connector: &str, props: &Props) -> Result<(), SinkOffsetsError>;
+}
+
+/// The stored offsets of source connectors.
+#[async_trait]
+pub trait OffsetStore: Send + Sync {
+    /// Returns the known partitions of a connector with their offsets, in the order to be shown.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be read.
+    async fn list(&self, connector: &str) -> Result<Vec<(Map, Map)>, ConnectError>;
+
+    /// Stores offsets durably; `None` deletes one.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be written.
+    async fn write(&self, connector: &str, changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError>;
+
+    /// Makes everything durable before the worker ends.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be written.
+    async fn flush(&self) -> Result<(), ConnectError>;
+}

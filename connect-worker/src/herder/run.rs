@@ -1,0 +1,222 @@
+//! The herder's loop: takes updates, messages and commands one at a time, and never waits for anything else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use connect_core::plugin::Registry;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::herder::command::Command;
+use crate::herder::handle::HerderHandle;
+use crate::herder::instances::CONNECTOR_GRACE;
+use crate::herder::live::{Live, Phase};
+use crate::herder::ports::{
+    ConfigResolver, ConfigStore, OffsetStore, PluginCatalog, SinkOffsets, StatusStore, TaskSpawner,
+};
+use crate::herder::stage::StageClock;
+use crate::herder::state::{ClusterState, ConfigRecord, RunState, Status};
+use crate::herder::work::Message;
+use crate::task::TaskEvent;
+
+/// Commands that may wait for the herder; further callers wait in turn.
+const COMMAND_LIMIT: usize = 1024;
+
+/// The worker's settings that the herder follows.
+#[derive(Debug, Clone)]
+pub struct HerderSettings {
+    /// `host:port` of the advertised URL.
+    pub worker_id: Arc<str>,
+    /// `task.shutdown.graceful.timeout.ms`: time for all tasks that stop together.
+    pub task_grace: Duration,
+    /// `topic.tracking.enable`.
+    pub tracks_topics: bool,
+    /// `topic.tracking.allow.reset`.
+    pub allows_topic_reset: bool,
+}
+
+/// What the herder needs of the rest of the worker.
+pub struct Ports {
+    /// Connector plug-ins.
+    pub registry: Registry,
+    /// Plug-ins as REST shows them, and validation.
+    pub catalog: Arc<dyn PluginCatalog>,
+    /// Resolver of `${…}` references.
+    pub resolver: Arc<dyn ConfigResolver>,
+    /// Starts tasks.
+    pub spawner: Arc<dyn TaskSpawner>,
+    /// Config log.
+    pub config: Box<dyn ConfigStore>,
+    /// Updates of the config log.
+    pub updates: mpsc::UnboundedReceiver<ConfigRecord>,
+    /// States.
+    pub status: Box<dyn StatusStore>,
+    /// Offsets of sinks.
+    pub sink_offsets: Arc<dyn SinkOffsets>,
+    /// Offsets of sources.
+    pub source_offsets: Arc<dyn OffsetStore>,
+}
+
+/// How the stop of a herder went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopReport {
+    /// Connectors and tasks that did not end in time.
+    pub abandoned: usize,
+}
+
+/// The owner of all connectors of this worker.
+pub struct Herder {
+    pub(crate) settings: HerderSettings,
+    pub(crate) registry: Registry,
+    pub(crate) resolver: Arc<dyn ConfigResolver>,
+    pub(crate) spawner: Arc<dyn TaskSpawner>,
+    pub(crate) config: Box<dyn ConfigStore>,
+    pub(crate) status: Box<dyn StatusStore>,
+    pub(crate) sink_offsets: Arc<dyn SinkOffsets>,
+    pub(crate) source_offsets: Arc<dyn OffsetStore>,
+    pub(crate) state: ClusterState,
+    pub(crate) live: HashMap<Arc<str>, Live>,
+    /// Sends messages to the loop; given to work.
+    pub(crate) messages: mpsc::UnboundedSender<Message>,
+    /// Sends task events to the loop; given to tasks.
+    pub(crate) task_events: mpsc::UnboundedSender<TaskEvent>,
+    /// Work given away.
+    pub(crate) work: JoinSet<()>,
+    pub(crate) stages: StageClock,
+    pub(crate) abandoned: usize,
+    last_number: u64,
+    inbox: Inbox,
+}
+
+struct Inbox {
+    updates: mpsc::UnboundedReceiver<ConfigRecord>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    task_events: mpsc::UnboundedReceiver<TaskEvent>,
+    commands: mpsc::Receiver<Command>,
+}
+
+enum Input {
+    Stop,
+    Update(ConfigRecord),
+    Message(Message),
+    TaskEvent(TaskEvent),
+    Command(Command),
+    WorkDone,
+}
+
+impl Herder {
+    /// Returns a herder, not yet running, and the way to talk to it.
+    pub fn new(settings: HerderSettings, ports: Ports) -> (Self, HerderHandle) {
+        let (command_sender, commands) = mpsc::channel(COMMAND_LIMIT);
+        // Unbounded, because those who send must never wait for the herder; bounded in fact by the few messages
+        // that each connector and task has under way.
+        let (messages, message_receiver) = mpsc::unbounded_channel();
+        let (task_events, task_event_receiver) = mpsc::unbounded_channel();
+        let stages = StageClock::default();
+        let handle = HerderHandle::new(command_sender, stages.clone(), Arc::clone(&ports.catalog));
+        let inbox = Inbox {
+            updates: ports.updates,
+            messages: message_receiver,
+            task_events: task_event_receiver,
+            commands,
+        };
+        let herder = Self {
+            settings,
+            registry: ports.registry,
+            resolver: ports.resolver,
+            spawner: ports.spawner,
+            config: ports.config,
+            status: ports.status,
+            sink_offsets: ports.sink_offsets,
+            source_offsets: ports.source_offsets,
+            state: ClusterState::default(),
+            live: HashMap::new(),
+            messages,
+            task_events,
+            work: JoinSet::new(),
+            stages,
+            abandoned: 0,
+            last_number: 0,
+            inbox,
+        };
+        (herder, handle)
+    }
+
+    /// Runs until `stop` is cancelled, then stops everything: tasks together within their grace, connectors within
+    /// theirs. What does not end in time is abandoned.
+    pub async fn run(mut self, stop: CancellationToken) -> StopReport {
+        loop {
+            match self.next_input(&stop).await {
+                Input::Stop => break,
+                Input::Update(record) => self.on_update(record),
+                Input::Message(message) => self.on_message(message),
+                Input::TaskEvent(event) => self.on_task_event(event),
+                Input::Command(command) => self.on_command(command),
+                Input::WorkDone => {}
+            }
+        }
+        self.shut_down().await
+    }
+
+    async fn next_input(&mut self, stop: &CancellationToken) -> Input {
+        let inbox = &mut self.inbox;
+        tokio::select! {
+            biased; // Stop first; then what happened, updates before all; then what is asked, on the newest state.
+            () = stop.cancelled() => Input::Stop,
+            Some(record) = inbox.updates.recv() => Input::Update(record),
+            Some(message) = inbox.messages.recv() => Input::Message(message),
+            Some(event) = inbox.task_events.recv() => Input::TaskEvent(event),
+            Some(_) = self.work.join_next() => Input::WorkDone,
+            Some(command) = inbox.commands.recv() => Input::Command(command),
+            else => Input::Stop,
+        }
+    }
+
+    async fn shut_down(mut self) -> StopReport {
+        self.stages.begin("stopping connectors and tasks");
+        self.inbox.commands.close();
+        let deadline = Instant::now() + self.settings.task_grace;
+        let mut stops = JoinSet::new();
+        for (_, live) in self.live.drain() {
+            for (_, slot) in live.tasks {
+                if let Phase::Up(task) = slot.phase {
+                    task.stop();
+                    stops.spawn(task.join(deadline));
+                }
+            }
+            if let Phase::Up(actor) = live.connector.phase {
+                stops.spawn(actor.end(CONNECTOR_GRACE));
+            }
+        }
+        while let Some(has_ended) = stops.join_next().await {
+            if !has_ended.unwrap_or(false) {
+                self.abandoned += 1;
+            }
+        }
+        self.work.shutdown().await;
+        if let Err(error) = self.source_offsets.flush().await {
+            tracing::error!(error = %error, "flushing source offsets");
+        }
+        self.stages.complete();
+        StopReport { abandoned: self.abandoned }
+    }
+
+    /// Returns a number that was not used before, for runs and incarnations.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Returns a state to store.
+    pub(crate) fn status_of(&self, name: &str, state: RunState, trace: Option<String>) -> Status {
+        let plugin = self.plugin(name).filter(|_| state.has_instance());
+        Status {
+            state,
+            worker_id: Arc::clone(&self.settings.worker_id),
+            version: plugin.map(|plugin| plugin.version),
+            trace,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The herder with fake connectors and tasks.
