@@ -33,9 +33,13 @@ pub(crate) async fn connector_contract<C: Connector + ?Sized>(
         let (context, _) = connector_context();
         connector.start(context, valid).await.expect("a valid configuration must start");
         for max_tasks in [1, 2, 5] {
-            let configs = connector.task_configs(max_tasks).expect("a started connector must configure tasks");
+            let configs =
+                connector.task_configs(max_tasks).expect("a started connector must configure tasks");
             let count = configs.len();
-            assert!((1..=max_tasks).contains(&count), "{count} task configurations, at most {max_tasks} allowed");
+            assert!(
+                (1..=max_tasks).contains(&count),
+                "{count} task configurations, at most {max_tasks} allowed"
+            );
             first.get_or_insert_with(|| configs[0].clone());
         }
         connector.stop().await.expect("a started connector must stop");
@@ -46,12 +50,21 @@ pub(crate) async fn connector_contract<C: Connector + ?Sized>(
 fn check_plugin<C: Connector + ?Sized>(plugin: &PluginInfo, connector: &C) {
     let class = plugin.class;
     let is_class = |name: &str| {
-        name.contains('.') && name.split('.').all(|part| !part.is_empty() && !part.contains(char::is_whitespace))
+        name.contains('.')
+            && name.split('.').all(|part| !part.is_empty() && !part.contains(char::is_whitespace))
     };
     assert!(is_class(class), "`{class}` is not a full class name");
-    assert!(is_class(connector.task_class()), "task class `{}` is not a full class name", connector.task_class());
+    assert!(
+        is_class(connector.task_class()),
+        "task class `{}` is not a full class name",
+        connector.task_class()
+    );
     assert!(!plugin.version.is_empty(), "`{class}` has no version");
-    assert_eq!(plugin.version, connector.version(), "`{class}` is registered with another version than it tells");
+    assert_eq!(
+        plugin.version,
+        connector.version(),
+        "`{class}` is registered with another version than it tells"
+    );
 }
 
 /// Checks that keys are unique and documented, and that defaults are valid.
@@ -79,7 +92,11 @@ fn check_validation<C: Connector + ?Sized>(connector: &C, valid: &Props, bad: Ba
     assert_eq!(errors_of(valid), [], "the valid configuration has errors");
     let missing = errors_of(&Props::new());
     for key in connector.config_def().keys.iter().filter(|key| key.is_required) {
-        assert!(missing.iter().any(|(name, _)| *name == key.name), "missing key `{}` is not reported", key.name);
+        assert!(
+            missing.iter().any(|(name, _)| *name == key.name),
+            "missing key `{}` is not reported",
+            key.name
+        );
     }
     let mut invalid = valid.clone();
     invalid.extend(props(bad));

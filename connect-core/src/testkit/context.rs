@@ -11,7 +11,9 @@ use crate::data::Map;
 use crate::error::ConnectError;
 use crate::kit::{ByteBudget, SharedClock};
 use crate::record::{SinkRecord, TopicPartition};
-use crate::task::{ErrantRecordReporter, OffsetReader, SinkTaskContext, SinkTaskHandle, SourceTaskContext, TaskId};
+use crate::task::{
+    ErrantRecordReporter, OffsetReader, SinkTaskContext, SinkTaskHandle, SourceTaskContext, TaskId,
+};
 use crate::testkit::FakeClock;
 
 /// What a task or connector asked the worker for.
@@ -130,7 +132,8 @@ impl MemoryOffsets {
 impl OffsetReader for MemoryOffsets {
     async fn offsets(&self, partitions: &[Map]) -> Result<Vec<Option<Map>>, ConnectError> {
         let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-        let find = |wanted: &Map| stored.iter().find(|(known, _)| known == wanted).map(|(_, offset)| offset.clone());
+        let find =
+            |wanted: &Map| stored.iter().find(|(known, _)| known == wanted).map(|(_, offset)| offset.clone());
         Ok(partitions.iter().map(find).collect())
     }
 }

@@ -12,7 +12,8 @@ mod source;
 pub use clock::FakeClock;
 pub use connector::{BadConfig, props};
 pub use context::{
-    HandleCall, MemoryOffsets, RecordingHandle, RecordingReporter, connector_context, sink_context, source_context,
+    HandleCall, MemoryOffsets, RecordingHandle, RecordingReporter, connector_context, sink_context,
+    source_context,
 };
 pub use converter::converter_contract;
 pub use records::{record, records};

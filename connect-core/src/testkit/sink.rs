@@ -40,7 +40,10 @@ fn partitions() -> [TopicPartition; 2] {
 }
 
 fn batch(value: &Datum, from: i64) -> Vec<SinkRecord> {
-    [0, 1].into_iter().flat_map(|partition| records(TOPIC, partition, from..from + 3, |_| value.clone())).collect()
+    [0, 1]
+        .into_iter()
+        .flat_map(|partition| records(TOPIC, partition, from..from + 3, |_| value.clone()))
+        .collect()
 }
 
 fn consumed(next: i64) -> Offsets {
@@ -81,7 +84,10 @@ async fn lives_through_assignments(make: Make, props: &Props, value: &Datum) {
     put(task, &[]).await;
     let later = pre_commit(task, &consumed(3)).await;
     for (partition, offset) in &offered {
-        assert!(later.get(partition).is_none_or(|later| later >= offset), "the offset of {partition} went back");
+        assert!(
+            later.get(partition).is_none_or(|later| later >= offset),
+            "the offset of {partition} went back"
+        );
     }
     task.close(&partitions()[1..], CloseReason::Revoked).await.expect("a partition must close");
     // The partition that stayed goes on; the other comes back and is read again from where it was committed.
@@ -100,7 +106,11 @@ async fn commits_nothing_of_lost_partitions(make: Make, props: &Props, value: &D
     task.open(&partitions()).await.expect("partitions must open");
     put(task, &batch(value, 100)).await;
     task.close(&partitions(), CloseReason::Lost).await.expect("lost partitions must close");
-    assert_eq!(pre_commit(task, &Offsets::new()).await, Offsets::new(), "lost partitions are offered for commit");
+    assert_eq!(
+        pre_commit(task, &Offsets::new()).await,
+        Offsets::new(),
+        "lost partitions are offered for commit"
+    );
     task.stop().await.expect("a task must stop");
 }
 

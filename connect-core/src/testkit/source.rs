@@ -55,7 +55,9 @@ struct Seen {
 impl Subject {
     async fn started(&self, offsets: Arc<MemoryOffsets>) -> Box<dyn SourceTask> {
         let mut task = (self.make)().task();
-        task.start(source_context(offsets), &self.props).await.expect("a valid configuration must start a task");
+        task.start(source_context(offsets), &self.props)
+            .await
+            .expect("a valid configuration must start a task");
         task
     }
 
