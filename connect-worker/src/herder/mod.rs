@@ -38,5 +38,6 @@ pub use info::{
 pub use memory::{MemoryConfigStore, MemoryStatusStore};
 pub use restart::RestartRequest;
 pub use run::{Herder, HerderSettings, Ports, StopReport};
+pub(crate) use stage::date;
 pub use stage::{Stage, StageClock};
 pub use state::{InitialState, java_ordered};

@@ -67,7 +67,7 @@ fn instant(epoch_ms: u64) -> String {
 }
 
 /// Returns the Gregorian date of a day since 1970: years begin in March, so that leap days come last.
-fn date(days: u64) -> (u64, u64, u64) {
+pub(crate) fn date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

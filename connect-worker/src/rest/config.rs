@@ -1,0 +1,168 @@
+//! The settings of the REST server, read from worker properties.
+
+use axum::http::Method;
+use connect_core::config::Props;
+use regex::Regex;
+
+use crate::rest::headers::HeaderRule;
+use crate::rest::{cors, headers};
+
+const DEFAULT_LISTENERS: &str = "http://:8083";
+const BAD_LISTENER: &str = "Listener doesn't have the right format (protocol://hostname:port).";
+
+/// The scheme of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerAddress {
+    /// Scheme.
+    pub scheme: Scheme,
+    /// Host; empty is all interfaces.
+    pub host: String,
+    /// Port; 0 is chosen by the system.
+    pub port: u16,
+}
+
+/// What `rest.advertised.*` say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Advertised {
+    /// Host.
+    pub host: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+    /// Scheme.
+    pub scheme: Option<Scheme>,
+}
+
+/// The settings of the REST server.
+#[derive(Debug, Clone)]
+pub struct RestConfig {
+    /// Main listeners, at least one.
+    pub listeners: Vec<ListenerAddress>,
+    /// Listeners of the admin resources; `None` puts them on the main ones, none at all disables them.
+    pub admin_listeners: Option<Vec<ListenerAddress>>,
+    /// What other workers are told.
+    pub advertised: Advertised,
+    /// Origins of cross-origin requests; none disables them.
+    pub allowed_origins: Vec<Regex>,
+    /// Methods of cross-origin requests.
+    pub allowed_methods: Vec<Method>,
+    /// Headers added to answers.
+    pub header_rules: Vec<HeaderRule>,
+}
+
+impl RestConfig {
+    /// Reads the settings from worker properties.
+    ///
+    /// # Errors
+    /// Fails with a text that names the key and the value.
+    pub fn from_props(props: &Props) -> Result<Self, String> {
+        let text = |key: &str| props.get(key).map(String::as_str);
+        let invalid = |key: &str, reason: String| {
+            format!("Invalid value {} for configuration {key}: {reason}", text(key).unwrap_or_default())
+        };
+        let listeners = listeners(text("listeners").unwrap_or(DEFAULT_LISTENERS))
+            .map_err(|reason| invalid("listeners", reason))?;
+        if listeners.is_empty() {
+            return Err(invalid("listeners", BAD_LISTENER.to_owned()));
+        }
+        let admin = text("admin.listeners").map(self::listeners).transpose();
+        let port = text("rest.advertised.port").map(|port| port.trim().parse()).transpose();
+        let scheme = text("rest.advertised.listener").map(scheme).transpose();
+        Ok(Self {
+            listeners,
+            admin_listeners: admin.map_err(|reason| invalid("admin.listeners", reason))?,
+            advertised: Advertised {
+                host: text("rest.advertised.host.name")
+                    .map(str::trim)
+                    .filter(|host| !host.is_empty())
+                    .map(str::to_owned),
+                port: port
+                    .map_err(|_| invalid("rest.advertised.port", "Not a number of type INT".to_owned()))?,
+                scheme: scheme.map_err(|reason| invalid("rest.advertised.listener", reason))?,
+            },
+            allowed_origins: cors::origins(text("access.control.allow.origin").unwrap_or_default())
+                .map_err(|reason| invalid("access.control.allow.origin", reason))?,
+            allowed_methods: cors::methods(text("access.control.allow.methods").unwrap_or_default())
+                .map_err(|reason| invalid("access.control.allow.methods", reason))?,
+            header_rules: headers::rules(text("response.http.headers.config").unwrap_or_default())
+                .map_err(|reason| invalid("response.http.headers.config", reason))?,
+        })
+    }
+
+    /// Returns `host:port` of the advertised URL. `ports` are the bound ports of the listeners; `own_host` is used
+    /// when neither the settings nor the listener name a host.
+    pub fn worker_id(&self, ports: &[u16], own_host: &str) -> String {
+        let has_http = self.listeners.iter().any(|listener| listener.scheme == Scheme::Http);
+        let default = if has_http { Scheme::Http } else { Scheme::Https };
+        let scheme = self.advertised.scheme.unwrap_or(default);
+        let listener = self.listeners.iter().zip(ports).find(|(listener, _)| listener.scheme == scheme);
+        let listener_host =
+            listener.map(|(listener, _)| listener.host.as_str()).filter(|host| !host.is_empty());
+        let host = self.advertised.host.as_deref().or(listener_host).unwrap_or(own_host);
+        let port = self.advertised.port.or(listener.map(|(_, port)| *port)).unwrap_or_default();
+        format!("{host}:{port}")
+    }
+}
+
+fn listeners(text: &str) -> Result<Vec<ListenerAddress>, String> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(listener).collect()
+}
+
+fn listener(text: &str) -> Result<ListenerAddress, String> {
+    let wrong = || BAD_LISTENER.to_owned();
+    let (protocol, rest) = text.split_once("://").ok_or_else(wrong)?;
+    let (host, port) = rest.rsplit_once(':').ok_or_else(wrong)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Ok(ListenerAddress { scheme: scheme(protocol)?, host, port: port.parse().map_err(|_| wrong())? })
+}
+
+fn scheme(text: &str) -> Result<Scheme, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "http" => Ok(Scheme::Http),
+        "https" => Ok(Scheme::Https),
+        _ => Err("String must be one of: http, https".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> Result<RestConfig, String> {
+        let props = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        RestConfig::from_props(&props)
+    }
+
+    #[test]
+    fn worker_id_comes_from_settings_then_listener_then_own_host() {
+        let cases: [(&[(&str, &str)], &str); 4] = [
+            (&[], "own:8083"),
+            (&[("listeners", "http://127.0.0.1:0")], "127.0.0.1:8083"),
+            (&[("listeners", "http://[::1]:1"), ("rest.advertised.host.name", "h")], "h:8083"),
+            (&[("rest.advertised.host.name", "h"), ("rest.advertised.port", "9")], "h:9"),
+        ];
+        for (pairs, id) in cases {
+            assert_eq!(config(pairs).expect("valid").worker_id(&[8083], "own"), id, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn bad_listeners_are_refused_with_kafkas_text() {
+        let error = config(&[("listeners", "localhost")]).expect_err("no scheme");
+        assert_eq!(error, format!("Invalid value localhost for configuration listeners: {BAD_LISTENER}"));
+    }
+
+    #[test]
+    fn empty_admin_listeners_disable_the_admin_resources() {
+        assert_eq!(config(&[("admin.listeners", "")]).expect("valid").admin_listeners, Some(Vec::new()));
+        assert_eq!(config(&[]).expect("valid").admin_listeners, None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Errors as answers: status and body in one place.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::herder::{HerderError, HerderErrorKind};
+
+/// A refusal with its HTTP status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RestError {
+    status: StatusCode,
+    message: String,
+    /// What Jersey refuses before it knows which media type a resource produces has no content type.
+    is_typed: bool,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error_code: u16,
+    message: &'a str,
+}
+
+impl RestError {
+    /// Returns a refusal by a resource.
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), is_typed: true }
+    }
+
+    /// Returns a failure with status 500.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+
+    /// Returns the refusal of a path parameter that cannot be converted.
+    pub(crate) fn no_such_parameter() -> Self {
+        Self::new(StatusCode::NOT_FOUND, http_text(StatusCode::NOT_FOUND))
+    }
+
+    /// Returns a refusal before any resource was found.
+    pub(crate) fn unmatched(status: StatusCode) -> Self {
+        Self { status, message: http_text(status), is_typed: false }
+    }
+}
+
+fn http_text(status: StatusCode) -> String {
+    format!("HTTP {} {}", status.as_u16(), status.canonical_reason().unwrap_or_default())
+}
+
+impl From<HerderError> for RestError {
+    fn from(error: HerderError) -> Self {
+        let status = match error.kind {
+            HerderErrorKind::BadRequest => StatusCode::BAD_REQUEST,
+            HerderErrorKind::NotFound => StatusCode::NOT_FOUND,
+            HerderErrorKind::Conflict => StatusCode::CONFLICT,
+            HerderErrorKind::Forbidden => StatusCode::FORBIDDEN,
+            HerderErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.message)
+    }
+}
+
+impl IntoResponse for RestError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody { error_code: self.status.as_u16(), message: &self.message };
+        let text = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = Response::new(Body::from(text));
+        *response.status_mut() = self.status;
+        if self.is_typed {
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(header::CONTENT_TYPE, json);
+        }
+        response
+    }
+}

@@ -1,0 +1,26 @@
+//! The REST resources of Kafka Connect: each handler parses, sends the herder one command, and maps the answer.
+//!
+//! It holds no state of connectors and decides no policy. `worker` builds it; the herder does not know it.
+
+mod answer;
+mod body;
+mod config;
+mod connectors;
+mod cors;
+mod error;
+mod headers;
+mod jackson;
+mod loggers;
+mod offsets;
+mod plugins;
+mod request_log;
+mod root;
+mod router;
+mod server;
+mod uri;
+
+pub use config::{Advertised, ListenerAddress, RestConfig, Scheme};
+pub use loggers::{LevelControl, LoggerLevel};
+pub use root::{Readiness, WorkerInfo};
+pub use router::{RestState, admin_router, main_router};
+pub use server::{BoundListeners, RestServer};
