@@ -1,0 +1,228 @@
+//! Starts everything in order, tells what goes on, and stops everything in the reverse order.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use dev_broker::{Broker, BrokerConfig, BrokerError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::quickstart::bucket::{MAX_OBJECTS, Survey};
+use crate::quickstart::files::Layout;
+use crate::quickstart::progress::Progress;
+use crate::quickstart::s3::{S3Server, listen};
+use crate::quickstart::scrape;
+use crate::quickstart::worker::{Worker, end_orphan};
+
+const BROKER_PORT: u16 = 9092;
+const S3_PORT: u16 = 9000;
+const REST_PORT: u16 = 8083;
+/// Partitions of `raw_logs`.
+const PARTITIONS: i32 = 6;
+const SEGMENT_BYTES: u64 = 8 << 20;
+/// Bytes kept a partition: with six partitions, at most 192 MiB of logs and one segment each.
+const RETENTION_BYTES: i64 = 32 << 20;
+const LOOK_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How the quickstart is to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder of all data; created when absent.
+    pub dir: PathBuf,
+    /// Logs made a second.
+    pub rate: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { dir: PathBuf::from(".quickstart"), rate: 100.0 }
+    }
+}
+
+/// Why the quickstart ended.
+#[derive(Debug, thiserror::Error)]
+pub enum QuickstartError {
+    /// A file or folder could not be used.
+    #[error("using folder `{}`", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The broker did not start.
+    #[error("starting the broker")]
+    Broker(#[source] BrokerError),
+    /// The S3 server did not start.
+    #[error("starting the S3 server")]
+    S3(#[source] io::Error),
+    /// The worker could not be started or watched.
+    #[error("running the worker")]
+    Worker(#[source] io::Error),
+    /// The worker ended by itself.
+    #[error("worker ended with {status}; its log is `{}`", log.display())]
+    WorkerEnded {
+        /// How it ended.
+        status: ExitStatus,
+        /// Its log.
+        log: PathBuf,
+    },
+}
+
+/// Runs a broker, an S3 server and a worker until Ctrl-C, SIGTERM or SIGHUP. Started again in the same folder, it goes
+/// on where it stopped.
+///
+/// # Errors
+/// Fails when one of the three does not start, or when the worker ends by itself.
+pub async fn run(options: &Options) -> Result<(), QuickstartError> {
+    let folder = |source| QuickstartError::Folder { path: options.dir.clone(), source };
+    let layout = Layout::create(&options.dir).map_err(folder)?;
+    end_orphan(&layout).await.map_err(QuickstartError::Worker)?;
+    let mut stop = Stop::new().map_err(QuickstartError::Worker)?;
+    let broker = start_broker(&layout.broker).await?;
+    let s3 = S3Server::start(&layout.s3, S3_PORT).await.map_err(QuickstartError::S3)?;
+    let rest = free_address(REST_PORT).await.map_err(QuickstartError::Worker)?;
+    layout.write_properties(broker.address(), rest, options.rate).map_err(folder)?;
+    let mut worker = Worker::start(&layout, s3.address()).map_err(QuickstartError::Worker)?;
+    say(&welcome(&layout, broker.address(), s3.address(), rest, options));
+    let outcome = watch(&mut worker, &mut stop, &layout, rest).await;
+    say("stopping");
+    let stopped = worker.stop().await;
+    s3.shutdown().await;
+    broker.shutdown().await;
+    if outcome.is_ok() {
+        let in_time = stopped.map_err(QuickstartError::Worker)?;
+        let how = if in_time { "stopped" } else { "stopped; the worker did not end in time and was killed" };
+        say(&format!("{how}. Start again to go on, or delete {} to begin anew.", layout.dir.display()));
+    }
+    outcome
+}
+
+async fn start_broker(data_dir: &Path) -> Result<Broker, QuickstartError> {
+    let config = BrokerConfig {
+        listen: SocketAddr::from(([127, 0, 0, 1], BROKER_PORT)),
+        default_partitions: PARTITIONS,
+        segment_bytes: SEGMENT_BYTES,
+        retention_bytes: RETENTION_BYTES,
+        ..BrokerConfig::new(data_dir)
+    };
+    match Broker::start(config.clone()).await {
+        Err(BrokerError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
+            let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+            Broker::start(BrokerConfig { listen, ..config }).await
+        }
+        outcome => outcome,
+    }
+    .map_err(QuickstartError::Broker)
+}
+
+/// Returns an address that is free now; the worker listens on it a moment later.
+async fn free_address(port: u16) -> io::Result<SocketAddr> {
+    listen(port).await?.local_addr()
+}
+
+/// The signals that end the quickstart.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}
+
+/// Tells what goes on until asked to stop.
+async fn watch(
+    worker: &mut Worker,
+    stop: &mut Stop,
+    layout: &Layout,
+    rest: SocketAddr,
+) -> Result<(), QuickstartError> {
+    let mut progress = Progress::default();
+    let mut ticks = tokio::time::interval(LOOK_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased; // Being asked to stop is no failure of the worker, even if both come together.
+            () = stop.asked() => return Ok(()),
+            ended = worker.wait() => {
+                let status = ended.map_err(QuickstartError::Worker)?;
+                return Err(QuickstartError::WorkerEnded { status, log: layout.log.clone() });
+            }
+            _ = ticks.tick() => look(&mut progress, layout, rest).await,
+        }
+    }
+}
+
+async fn look(progress: &mut Progress, layout: &Layout, rest: SocketAddr) {
+    let metrics = match scrape::get(rest, "/metrics").await {
+        Ok(metrics) => metrics,
+        Err(error) => {
+            tracing::debug!(%error, "reading the worker's metrics");
+            return;
+        }
+    };
+    let (bucket, root) = (layout.bucket(), layout.s3.clone());
+    let survey = tokio::task::spawn_blocking(move || {
+        let survey = Survey::of(&bucket)?;
+        survey.prune(&root, MAX_OBJECTS)?;
+        Ok::<_, io::Error>(survey)
+    });
+    match survey.await.map_err(io::Error::other).and_then(|survey| survey) {
+        Ok(survey) => {
+            let newest = survey.newest().and_then(|path| path.strip_prefix(layout.bucket()).ok());
+            let newest = newest.map(|path| format!("   newest {}", path.display())).unwrap_or_default();
+            say(&format!("{}{newest}", progress.line(&metrics, &survey, Instant::now())));
+        }
+        Err(error) => tracing::warn!(%error, "looking through the bucket"),
+    }
+}
+
+fn welcome(
+    layout: &Layout,
+    broker: SocketAddr,
+    s3: SocketAddr,
+    rest: SocketAddr,
+    options: &Options,
+) -> String {
+    format!(
+        "Sluice quickstart: {rate} logs a second, made by Datagen, go through topic `raw_logs` to S3.\n\
+         \n\
+         \x20 worker     http://{rest}/connectors?expand=status\n\
+         \x20 metrics    http://{rest}/metrics\n\
+         \x20 Kafka      {broker} (topic raw_logs, {PARTITIONS} partitions)\n\
+         \x20 S3         http://{s3} (bucket, as files: {bucket})\n\
+         \x20 settings   {dir}/*.properties\n\
+         \x20 log        {log}\n\
+         \n\
+         All data is in {dir}. It stays below about 500 MiB: the broker keeps {retention} MiB a partition, the bucket\n\
+         its newest {MAX_OBJECTS} objects. Ctrl-C stops; a second start goes on.\n",
+        rate = options.rate,
+        bucket = layout.bucket().display(),
+        dir = layout.dir.display(),
+        log = layout.log.display(),
+        retention = RETENTION_BYTES >> 20,
+    )
+}
+
+fn say(text: &str) {
+    // Without a terminal there is nobody to tell, and no reason to stop.
+    writeln!(io::stdout(), "{text}").ok();
+}
