@@ -1,7 +1,7 @@
 //! What the herder says to a task, and what it hears from it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use connect_core::config::Props;
 use connect_core::plugin::Registry;
@@ -9,6 +9,8 @@ use connect_core::task::TaskId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::obs::metrics::{Status, TaskStatusMetrics};
 
 /// What a task or connector should be doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,7 @@ pub struct TaskHandle {
 }
 
 /// The loop's end of a running task.
+#[derive(Clone)]
 pub(crate) struct TaskControl {
     /// Wanted state; changes wake the loop.
     pub(crate) target: watch::Receiver<TargetState>,
@@ -106,6 +109,8 @@ pub(crate) struct TaskControl {
     pub(crate) stop: CancellationToken,
     /// Cancelled when the graceful time is over: commit nothing, write no status, end.
     pub(crate) cancel: CancellationToken,
+    /// Where changes of state are counted, once the task has metrics.
+    pub(crate) status: Option<Arc<TaskStatusMetrics>>,
     events: mpsc::UnboundedSender<TaskEvent>,
     id: TaskId,
     run: u64,
@@ -127,6 +132,7 @@ impl TaskHandle {
             target: target_seen,
             stop: stop.clone(),
             cancel: cancel.clone(),
+            status: None,
             events,
             id: spec.id.clone(),
             run: spec.run,
@@ -169,6 +175,9 @@ impl Drop for TaskHandle {
 impl TaskControl {
     /// Tells the herder of a new state, unless the task was cancelled.
     pub(crate) fn report_state(&self, state: TaskState, trace: Option<String>) {
+        if let Some(status) = &self.status {
+            status.state(metric_status(state));
+        }
         self.report(TaskReport::State { state, trace });
     }
 
@@ -185,12 +194,22 @@ impl TaskControl {
         self.events.send(TaskEvent { id: self.id.clone(), run: self.run, report }).ok();
     }
 
-    /// Waits until the target differs from `seen` or the task must end.
-    pub(crate) async fn changed(&mut self, grace: Duration) {
+    /// Waits until the target is `Started`. Returns `false` when the task must end instead.
+    pub(crate) async fn wait_until_started(&mut self) -> bool {
         tokio::select! {
             biased; // Ending comes before a change of state.
-            () = self.stop.cancelled() => {}
-            _ = tokio::time::timeout(grace, self.target.changed()) => {}
+            () = self.stop.cancelled() => false,
+            seen = self.target.wait_for(|target| *target == TargetState::Started) => seen.is_ok(),
         }
+    }
+}
+
+fn metric_status(state: TaskState) -> Status {
+    match state {
+        TaskState::Unassigned => Status::Unassigned,
+        TaskState::Running => Status::Running,
+        TaskState::Paused => Status::Paused,
+        TaskState::Failed => Status::Failed,
+        TaskState::Restarting => Status::Restarting,
     }
 }

@@ -1,5 +1,27 @@
 //! Tasks at work: each runs in its own loop, owned by nobody else, and reports to the herder through a channel.
 
+mod commit;
+mod dlq;
+mod dlq_setup;
+mod errors;
 mod handle;
+mod info;
+mod lag;
+mod offset_flush;
+mod plugins;
+mod reporter;
+mod services;
+mod sink_loop;
+mod sink_offsets;
+mod sink_pipeline;
+mod sink_signals;
+mod source_loop;
+mod source_pipeline;
+mod spawner;
+mod submitted;
+mod subscription;
+mod topics;
 
 pub use handle::{TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState};
+pub use services::{ConsumerFactory, TaskServices, native_consumers};
+pub use spawner::Spawner;

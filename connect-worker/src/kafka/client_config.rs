@@ -1,0 +1,224 @@
+//! Kafka client settings: from the Java client's names to librdkafka's.
+//!
+//! Users keep their property files, so the Java names and defaults are law; where librdkafka's default differs,
+//! the Java one is set here.
+
+use std::collections::HashSet;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use connect_core::config::Props;
+use rdkafka::ClientConfig;
+
+use crate::kafka::port::KafkaError;
+
+mod security;
+
+/// The kind of client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientKind {
+    /// Group consumer of a sink task.
+    Consumer,
+    /// Producer of a source task or a dead letter queue.
+    Producer,
+    /// Admin client.
+    Admin,
+}
+
+/// Java keys whose librdkafka twin has another name but takes the same values.
+const RENAMED: &[(&str, &str)] = &[
+    ("fetch.max.wait.ms", "fetch.wait.max.ms"),
+    ("receive.buffer.bytes", "socket.receive.buffer.bytes"),
+    ("send.buffer.bytes", "socket.send.buffer.bytes"),
+    ("max.request.size", "message.max.bytes"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+];
+
+/// Java keys that have no counterpart and need none: librdkafka works without them, or Sluice does it itself.
+const WITHOUT_COUNTERPART: &[&str] = &[
+    "key.deserializer",
+    "value.deserializer",
+    "key.serializer",
+    "value.serializer",
+    "interceptor.classes",
+    "metric.reporters",
+    "metrics.num.samples",
+    "metrics.recording.level",
+    "metrics.sample.window.ms",
+    "auto.include.jmx.reporter",
+    "max.poll.records",
+    "default.api.timeout.ms",
+    "exclude.internal.topics",
+    "max.block.ms",
+    "partitioner.class",
+    "partitioner.ignore.keys",
+    "partitioner.adaptive.partitioning.enable",
+    "partitioner.availability.timeout.ms",
+    "metadata.max.idle.ms",
+    "enable.metrics.push",
+    "metadata.recovery.rebootstrap.trigger.ms",
+    "compression.lz4.level",
+    "security.providers",
+    "ssl.protocol",
+    "ssl.provider",
+    "ssl.keymanager.algorithm",
+    "ssl.trustmanager.algorithm",
+    "ssl.secure.random.implementation",
+    "ssl.engine.factory.class",
+    "ssl.enabled.protocols",
+    "sasl.login.class",
+    "sasl.login.callback.handler.class",
+    "sasl.client.callback.handler.class",
+];
+
+/// Defaults of the Java client where librdkafka's differ, and settings that bound memory.
+fn defaults(kind: ClientKind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        ClientKind::Consumer => &[
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("isolation.level", "read_uncommitted"),
+            ("check.crcs", "true"),
+            // The first strategy of the Java consumer, so that members on either side agree.
+            ("partition.assignment.strategy", "range"),
+            ("enable.partition.eof", "false"),
+            // What librdkafka may hold ahead of the task: its own defaults are 64 MiB a consumer.
+            ("queued.min.messages", "20000"),
+            ("queued.max.messages.kbytes", "16384"),
+        ],
+        ClientKind::Producer => &[("partitioner", "murmur2_random"), ("queue.buffering.max.kbytes", "32768")],
+        ClientKind::Admin => &[],
+    }
+}
+
+/// Translates Java client settings.
+///
+/// # Errors
+/// Fails when a setting cannot be honoured, naming the key and what to use instead. Values of secrets are not
+/// part of any text.
+pub fn to_librdkafka(kind: ClientKind, props: &Props) -> Result<ClientConfig, KafkaError> {
+    let mut config = ClientConfig::new();
+    config.set("log_level", "5");
+    for (key, value) in defaults(kind) {
+        config.set(*key, *value);
+    }
+    for (key, value) in props {
+        translate(kind, key, value.trim(), &mut config)?;
+    }
+    security::translate(props, &mut config)?;
+    Ok(config)
+}
+
+fn translate(kind: ClientKind, key: &str, value: &str, config: &mut ClientConfig) -> Result<(), KafkaError> {
+    if security::owns(key) || WITHOUT_COUNTERPART.contains(&key) || key.starts_with("metrics.context.") {
+        return Ok(());
+    }
+    match key {
+        "auto.offset.reset" => {
+            config.set("auto.offset.reset", if value == "none" { "error" } else { value });
+        }
+        "partition.assignment.strategy" => {
+            config.set("partition.assignment.strategy", assignors(value)?);
+        }
+        "buffer.memory" => {
+            let kilobytes = value.parse::<u64>().unwrap_or(32 * 1024 * 1024) / 1024;
+            config.set("queue.buffering.max.kbytes", kilobytes.max(1).to_string());
+        }
+        "compression.gzip.level" | "compression.zstd.level" => {
+            config.set("compression.level", value);
+        }
+        // librdkafka's producer key of this name is per message; the Java one is per request.
+        "request.timeout.ms" if kind != ClientKind::Producer => {
+            config.set("socket.timeout.ms", value);
+        }
+        _ => {
+            let renamed = RENAMED.iter().find(|(java, _)| *java == key).map_or(key, |(_, native)| *native);
+            if is_known(renamed, value) {
+                config.set(renamed, value);
+            } else {
+                warn_once(kind, key);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn assignors(value: &str) -> Result<String, KafkaError> {
+    let mut names = Vec::new();
+    for class in value.split(',').map(str::trim).filter(|class| !class.is_empty()) {
+        names.push(match class.rsplit('.').next().unwrap_or(class) {
+            "RangeAssignor" | "range" => "range",
+            "RoundRobinAssignor" | "roundrobin" => "roundrobin",
+            "CooperativeStickyAssignor" | "cooperative-sticky" => "cooperative-sticky",
+            other => {
+                return Err(KafkaError::Config(format!(
+                    "`partition.assignment.strategy` names `{other}`; use RangeAssignor, RoundRobinAssignor or \
+                     CooperativeStickyAssignor"
+                )));
+            }
+        });
+    }
+    // librdkafka refuses a mix of eager and cooperative strategies; the Java consumer prefers the first one.
+    let is_cooperative = names.first() == Some(&"cooperative-sticky");
+    names.retain(|name| (*name == "cooperative-sticky") == is_cooperative);
+    Ok(names.join(","))
+}
+
+/// Whether librdkafka has the key; a known key with a bad value counts, so that the client reports it.
+fn is_known(key: &str, value: &str) -> bool {
+    let mut probe = ClientConfig::new();
+    probe.set(key, value);
+    match probe.create_native_config() {
+        Ok(_) => true,
+        Err(error) => !error.to_string().contains("No such configuration property"),
+    }
+}
+
+fn warn_once(kind: ClientKind, key: &str) {
+    static SEEN: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    if SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned()) {
+        tracing::warn!(?kind, key, "client setting has no counterpart in librdkafka and is not used");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn props(pairs: &[(&str, &str)]) -> Props {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn java_names_and_defaults_become_librdkafkas() {
+        let given = props(&[
+            ("bootstrap.servers", "b:1"),
+            ("auto.offset.reset", "none"),
+            ("fetch.max.wait.ms", "7"),
+            ("max.poll.records", "5"),
+            ("request.timeout.ms", "9000"),
+            (
+                "partition.assignment.strategy",
+                "org.apache.kafka.clients.consumer.RangeAssignor,\
+                 org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+            ),
+        ]);
+        let config = to_librdkafka(ClientKind::Consumer, &given).expect("translated");
+        let read = |key| config.get(key);
+        assert_eq!(read("auto.offset.reset"), Some("error"));
+        assert_eq!(read("fetch.wait.max.ms"), Some("7"));
+        assert_eq!(read("socket.timeout.ms"), Some("9000"));
+        assert_eq!(read("partition.assignment.strategy"), Some("range"));
+        assert_eq!(read("isolation.level"), Some("read_uncommitted"));
+        assert_eq!(read("max.poll.records"), None);
+        assert!(config.create_native_config().is_ok());
+    }
+
+    #[test]
+    fn unsupported_strategy_is_refused_by_name() {
+        let error = to_librdkafka(
+            ClientKind::Consumer,
+            &props(&[("partition.assignment.strategy", "x.StickyAssignor")]),
+        );
+        assert!(error.expect_err("refused").to_string().contains("`StickyAssignor`"));
+    }
+}

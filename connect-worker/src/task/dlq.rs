@@ -1,0 +1,149 @@
+//! The dead letter queue of a sink: failed records as they were consumed, with headers that say why.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use connect_core::config::Props;
+use connect_core::error::ConnectError;
+use connect_core::record::{Offsets, RawHeaders, TopicPartition};
+use connect_core::task::TaskId;
+
+use crate::kafka::client_config::{ClientKind, to_librdkafka};
+use crate::kafka::producer::{OutgoingRecord, Producer, SendError, header_value};
+use crate::obs::metrics::TaskErrorMetrics;
+use crate::task::errors::{Failure, Letter};
+
+/// Writes failed records to a topic. Offsets of records whose letter is not acknowledged are not committed.
+pub(crate) struct DeadLetterQueue {
+    topic: String,
+    has_headers: bool,
+    producer: Producer,
+    metrics: Arc<TaskErrorMetrics>,
+    next_token: AtomicUsize,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Default)]
+struct Pending {
+    /// Letters not yet acknowledged, by token.
+    letters: BTreeMap<usize, (TopicPartition, i64)>,
+    /// The first letter that could not be written.
+    failed: Option<String>,
+}
+
+impl DeadLetterQueue {
+    /// Returns a queue that writes with the given client settings (Java names).
+    ///
+    /// # Errors
+    /// Fails when the settings are refused.
+    pub(crate) fn new(
+        topic: String,
+        has_headers: bool,
+        client: &Props,
+        metrics: Arc<TaskErrorMetrics>,
+    ) -> Result<Self, ConnectError> {
+        let config = to_librdkafka(ClientKind::Producer, client);
+        let producer = config.and_then(|config| Producer::new(&config)).map_err(|error| {
+            ConnectError::fatal(format!("Could not initialize dead letter queue with topic={topic}"))
+                .because(error)
+        })?;
+        let (next_token, pending) = (AtomicUsize::new(0), Mutex::default());
+        Ok(Self { topic, has_headers, producer, metrics, next_token, pending })
+    }
+
+    /// Writes a failed record. Returns at once.
+    pub(crate) fn send(&self, id: &TaskId, letter: &Letter<'_>, failure: &Failure) {
+        let mut headers = letter.headers.cloned().unwrap_or_default();
+        if self.has_headers {
+            headers.extend(context_headers(id, letter, failure));
+        }
+        let record = OutgoingRecord {
+            topic: &self.topic,
+            partition: None,
+            key: letter.key,
+            value: letter.value,
+            timestamp: letter.timestamp,
+            headers,
+        };
+        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.letters.insert(token, (TopicPartition::new(letter.topic, letter.partition), letter.offset));
+        if let Err(error) = self.producer.send(&record, token) {
+            self.metrics.dlq_failure();
+            let reason = match error {
+                SendError::Full => "the send buffer is full".to_owned(),
+                SendError::Refused(reason) => reason,
+            };
+            pending.failed.get_or_insert(reason);
+        }
+    }
+
+    /// Lowers `offsets` below the first letter of each partition that is not acknowledged.
+    ///
+    /// # Errors
+    /// Fails (fatal) when a letter could not be written: going on would lose the record.
+    pub(crate) fn hold_back(&self, offsets: &mut Offsets) -> Result<(), ConnectError> {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        for delivery in self.producer.take_deliveries() {
+            match delivery.error {
+                None => {
+                    pending.letters.remove(&delivery.token);
+                }
+                Some(reason) => {
+                    self.metrics.dlq_failure();
+                    pending.failed.get_or_insert(reason);
+                }
+            }
+        }
+        if let Some(reason) = &pending.failed {
+            let topic = &self.topic;
+            return Err(ConnectError::fatal(format!(
+                "writing a failed record to dead letter queue `{topic}`: {reason}"
+            )));
+        }
+        for (partition, offset) in pending.letters.values() {
+            if let Some(committable) = offsets.get_mut(partition) {
+                *committable = (*committable).min(*offset);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every letter is acknowledged or `timeout` is over.
+    pub(crate) async fn flush(&self, timeout: Duration) {
+        let acknowledged = async {
+            loop {
+                let mut offsets = Offsets::new();
+                if self.hold_back(&mut offsets).is_err() {
+                    return;
+                }
+                if self.pending.lock().unwrap_or_else(PoisonError::into_inner).letters.is_empty() {
+                    return;
+                }
+                self.producer.delivered().await;
+            }
+        };
+        // A timeout leaves the letters pending, and `hold_back` keeps their offsets back.
+        tokio::time::timeout(timeout, acknowledged).await.ok();
+    }
+}
+
+/// The headers of `DeadLetterQueueReporter.populateContextHeaders`, in its order.
+fn context_headers(id: &TaskId, letter: &Letter<'_>, failure: &Failure) -> RawHeaders {
+    let error = &failure.error;
+    let texts = [
+        ("topic", letter.topic.to_owned()),
+        ("partition", letter.partition.to_string()),
+        ("offset", letter.offset.to_string()),
+        ("connector.name", id.connector.to_string()),
+        ("task.id", id.task.to_string()),
+        ("stage", failure.stage.name().to_owned()),
+        ("class.name", failure.class.to_owned()),
+        ("exception.class.name", error.kind().class_name().to_owned()),
+        ("exception.message", error.context().to_owned()),
+        ("exception.stacktrace", error.trace()),
+    ];
+    texts.iter().map(|(name, text)| (format!("__connect.errors.{name}").into(), header_value(text))).collect()
+}

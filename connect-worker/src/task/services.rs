@@ -1,0 +1,39 @@
+//! What every task of a worker shares.
+
+use std::sync::Arc;
+
+use connect_core::config::Props;
+use connect_core::kit::SharedClock;
+
+use crate::config::WorkerConfig;
+use crate::kafka::NativeConsumer;
+use crate::kafka::client_config::{ClientKind, to_librdkafka};
+use crate::kafka::port::{BatchConsumer, KafkaError};
+use crate::obs::metrics::MetricsRegistry;
+use crate::stores::offsets::OffsetStore;
+
+/// Makes a consumer from client settings by Java's names.
+pub type ConsumerFactory = Arc<dyn Fn(&Props) -> Result<Box<dyn BatchConsumer>, KafkaError> + Send + Sync>;
+
+/// The surroundings of a worker's tasks.
+#[derive(Clone)]
+pub struct TaskServices {
+    /// The worker's configuration.
+    pub worker: Arc<WorkerConfig>,
+    /// Metrics.
+    pub metrics: Arc<MetricsRegistry>,
+    /// Offsets of sources.
+    pub offsets: Arc<dyn OffsetStore>,
+    /// Time and chance.
+    pub clock: SharedClock,
+    /// Consumers of sinks.
+    pub consumers: ConsumerFactory,
+}
+
+/// Returns a factory of consumers on librdkafka.
+pub fn native_consumers() -> ConsumerFactory {
+    Arc::new(|props| {
+        let config = to_librdkafka(ClientKind::Consumer, props)?;
+        Ok(Box::new(NativeConsumer::new(&config)?))
+    })
+}

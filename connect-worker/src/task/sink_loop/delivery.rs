@@ -1,0 +1,198 @@
+//! Polling, delivering and committing.
+
+use super::*;
+
+impl SinkLoop {
+    /// Polls once: takes records, deals with changes of the assignment. Returns whether records came.
+    pub(super) async fn poll(&mut self) -> Result<bool, ConnectError> {
+        let max = self.poll_records;
+        let polled = self.consumer.poll(max, &mut self.raw);
+        polled.map_err(|error| ConnectError::fatal("consuming").because(error))?;
+        let has_records = !self.raw.records.is_empty();
+        if has_records {
+            self.convert().await?;
+        }
+        while let Some(rebalance) = self.consumer.next_rebalance() {
+            // Records of this poll were consumed under the old assignment.
+            if !matches!(rebalance, Rebalance::Lost(_)) {
+                self.deliver().await?;
+            }
+            self.rebalance(rebalance).await?;
+        }
+        Ok(has_records)
+    }
+
+    async fn convert(&mut self) -> Result<(), ConnectError> {
+        self.metrics.polled(self.raw.records.len() as u64);
+        let mut first = Offsets::new();
+        if self.offsets.committed().len() < self.offsets.assigned().len() {
+            for raw in &self.raw.records {
+                let partition = TopicPartition { topic: Arc::clone(&raw.topic), partition: raw.partition };
+                first.entry(partition).or_insert(raw.offset);
+            }
+        }
+        let started_ms = self.raw.records.first().and_then(|raw| raw.timestamp);
+        let mut next = Offsets::new();
+        let topics = self.pipeline.convert(&mut self.raw, &mut self.batch, &mut next).await?;
+        self.offsets.consume(&first, &next);
+        let started_ms = started_ms.unwrap_or_else(|| self.services.clock.wall_ms());
+        for (partition, offset) in &next {
+            self.lag.consumed(partition, *offset, started_ms);
+        }
+        for topic in topics {
+            self.control.report_topic(topic);
+        }
+        Ok(())
+    }
+
+    /// Puts the waiting batch, or an empty one when it is time for that.
+    pub(super) async fn deliver(&mut self) -> Result<(), ConnectError> {
+        let now = Instant::now();
+        if self.redelivery.as_ref().is_some_and(|redelivery| now < redelivery.due) {
+            return Ok(());
+        }
+        let idle =
+            self.task.next_wakeup_ms().map_or(KEEP_ALIVE, |ms| Duration::from_millis(ms).min(KEEP_ALIVE));
+        if self.batch.is_empty() && now.duration_since(self.last_put) < idle {
+            // A batch that was dropped whole by transforms counts as delivered.
+            self.offsets.deliver();
+            return Ok(());
+        }
+        self.last_put = now;
+        match self.put().await {
+            Ok(report) => self.delivered(report, now.elapsed()),
+            Err(error) if error.is_retriable() => self.deliver_again(&error),
+            Err(error) => {
+                let text = "Exiting WorkerSinkTask due to unrecoverable exception.";
+                Err(ConnectError::fatal(text).because(error))
+            }
+        }
+    }
+
+    /// Calls `put`, keeping the consumer alive however long it takes.
+    async fn put(&mut self) -> Result<PutReport, ConnectError> {
+        let put = self.task.put(&self.batch);
+        tokio::pin!(put);
+        loop {
+            tokio::select! {
+                biased; // The result comes first; the timer only matters while there is none.
+                result = &mut put => return result,
+                () = tokio::time::sleep(KEEP_ALIVE) => {
+                    // Asking for no records resets the client's poll timer and changes nothing else.
+                    let polled = self.consumer.poll(0, &mut self.raw);
+                    polled.map_err(|error| ConnectError::fatal("consuming").because(error))?;
+                }
+            }
+        }
+    }
+
+    fn delivered(&mut self, report: PutReport, elapsed: Duration) -> Result<(), ConnectError> {
+        self.metrics.put_batch(elapsed);
+        for failed in report.failed {
+            let Some(record) = self.batch.get(failed.index) else { continue };
+            let failure = Failure { stage: Stage::TaskPut, class: self.task_class, error: failed.error };
+            self.errors.handle(&FailedRecord::Sink(record), failure)?;
+        }
+        if let Some(error) = self.reporter.as_ref().and_then(|reporter| reporter.take_error()) {
+            return Err(error);
+        }
+        self.metrics.sent(self.batch.len() as u64);
+        self.batch.clear();
+        self.offsets.deliver();
+        if self.redelivery.take().is_some() {
+            tracing::info!(task = %self.spec.id, "batch was taken after being tried again");
+            self.apply_pauses()?;
+        }
+        Ok(())
+    }
+
+    fn deliver_again(&mut self, error: &ConnectError) -> Result<(), ConnectError> {
+        let attempts = self.redelivery.as_ref().map_or(0, |redelivery| redelivery.attempts);
+        let wished = self.signals.take_retry_in();
+        let delay = wished.unwrap_or_else(|| redelivery_delay(error, attempts, &*self.services.clock));
+        if attempts == 0 {
+            tracing::warn!(task = %self.spec.id, %error, cause = %error.trace(), "batch will be tried again");
+        } else {
+            tracing::debug!(task = %self.spec.id, %error, attempts, "batch will be tried again");
+        }
+        self.redelivery = Some(Redelivery { attempts: attempts + 1, due: Instant::now() + delay });
+        self.apply_pauses()
+    }
+
+    /// Finishes, times out and begins commits.
+    pub(super) async fn commit_if_due(&mut self) -> Result<(), ConnectError> {
+        let now = Instant::now();
+        self.settle_commit(now).await;
+        if !self.commits.should_begin(now) {
+            return Ok(());
+        }
+        let assigned: Vec<TopicPartition> = self.offsets.assigned().iter().cloned().collect();
+        self.report_lag();
+        let Some(offsets) = self.committable(&assigned, now).await? else { return Ok(()) };
+        self.commits.begin(self.consumer.commit(&offsets), offsets, now);
+        Ok(())
+    }
+
+    async fn settle_commit(&mut self, now: Instant) {
+        match self.commits.settle(now).await {
+            None => {}
+            Some(Ok((offsets, elapsed))) => {
+                self.offsets.commit(&offsets);
+                self.metrics.commit_succeeded(elapsed);
+            }
+            Some(Err(reason)) => {
+                tracing::warn!(task = %self.spec.id, reason, "committing offsets; it is tried again");
+                self.metrics.commit_failed(Duration::ZERO);
+            }
+        }
+        self.metrics.offset_commit_seq(self.commits.sequence());
+        self.metrics.active_count(self.offsets.active());
+    }
+
+    /// Returns what can be committed of the given partitions, if anything changed. A `pre_commit` that fails sets
+    /// the task back to the committed offsets.
+    pub(super) async fn committable(
+        &mut self,
+        partitions: &[TopicPartition],
+        now: Instant,
+    ) -> Result<Option<Offsets>, ConnectError> {
+        self.commits.note();
+        let asked = self.offsets.delivered(partitions);
+        if asked.is_empty() {
+            return Ok(None);
+        }
+        let mut offsets = match self.task.pre_commit(&asked).await {
+            Ok(offsets) => offsets,
+            Err(error) => {
+                tracing::warn!(task = %self.spec.id, %error, cause = %error.trace(), "flushing; rewinding to the committed offsets");
+                self.metrics.commit_failed(Duration::ZERO);
+                self.rewind(self.offsets.committed().clone()).await?;
+                return Ok(None);
+            }
+        };
+        if let Some(dlq) = self.errors.dlq() {
+            dlq.hold_back(&mut offsets)?;
+        }
+        let accepted = self.offsets.accept(&offsets);
+        if accepted.is_none() {
+            self.metrics.commit_succeeded(now.elapsed());
+        }
+        Ok(accepted)
+    }
+
+    /// Reports how far the durable offsets are behind the ends of the partitions.
+    fn report_lag(&mut self) {
+        let (mut total, mut worst) = (0, 0);
+        for partition in self.offsets.assigned() {
+            if let Some(end) = self.consumer.high_watermark(partition) {
+                let durable = self.offsets.committed().get(partition).copied().unwrap_or(0);
+                let behind = u64::try_from(end - durable).unwrap_or(0);
+                total += behind;
+                worst = worst.max(behind);
+            }
+        }
+        let oldest = self.lag.oldest_ms(self.offsets.committed());
+        let age_ms = oldest.map_or(0, |oldest| self.services.clock.wall_ms() - oldest);
+        self.metrics.lag(total, worst, Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)));
+    }
+}

@@ -1,0 +1,168 @@
+//! From consumed bytes to the records a sink task gets: converters and transforms in one pass over the batch.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use connect_core::config::Props;
+use connect_core::converter::ConverterRole;
+use connect_core::data::Datum;
+use connect_core::error::ConnectError;
+use connect_core::headers::Headers;
+use connect_core::plugin::Registry;
+use connect_core::record::{ConnectRecord, Offsets, Origin, SinkRecord, TopicPartition};
+use connect_core::transform::{Outcome, Position};
+
+use crate::config::WorkerConfig;
+use crate::kafka::batch::{RawBatch, RawRecord};
+use crate::task::errors::{ErrorPolicy, FailedRecord, Failure, Stage};
+use crate::task::plugins::{Chain, NamedConverter, NamedHeaderConverter, converter, header_converter};
+
+/// The converters and transforms of a sink task.
+pub(crate) struct SinkPipeline {
+    key: NamedConverter,
+    value: NamedConverter,
+    header: NamedHeaderConverter,
+    chain: Chain,
+    errors: ErrorPolicy,
+    // Converted values of a batch share its allocation.
+    scratch: BytesMut,
+    topics_seen: HashSet<Arc<str>>,
+}
+
+impl SinkPipeline {
+    /// Returns the pipeline that a connector's configuration asks for.
+    ///
+    /// # Errors
+    /// Fails (fatal) when a plug-in is unknown or refuses its settings.
+    pub(crate) fn new(
+        worker: &WorkerConfig,
+        connector_props: &Props,
+        registry: &Registry,
+        errors: ErrorPolicy,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self {
+            key: converter(ConverterRole::Key, worker, connector_props, registry)?,
+            value: converter(ConverterRole::Value, worker, connector_props, registry)?,
+            header: header_converter(worker, connector_props, registry)?,
+            chain: Chain::new(connector_props, registry)?,
+            errors,
+            scratch: BytesMut::new(),
+            topics_seen: HashSet::new(),
+        })
+    }
+
+    /// Converts a batch. Records go to `records`; `consumed` gets the next offset of each partition, also for
+    /// records that were dropped or skipped; topics seen for the first time are returned.
+    ///
+    /// # Errors
+    /// Fails (fatal) at the first record that `errors.tolerance` does not let pass.
+    pub(crate) async fn convert(
+        &mut self,
+        batch: &mut RawBatch,
+        records: &mut Vec<SinkRecord>,
+        consumed: &mut Offsets,
+    ) -> Result<Vec<Arc<str>>, ConnectError> {
+        records.reserve(batch.records.len());
+        self.scratch
+            .reserve(batch.records.iter().map(|raw| raw.value.as_ref().map_or(0, |value| value.len())).sum());
+        let mut new_topics = Vec::new();
+        let mut run: Option<(Arc<str>, i32, i64)> = None;
+        for raw in batch.records.drain(..) {
+            match &mut run {
+                Some((topic, partition, next)) if *partition == raw.partition && *topic == raw.topic => {
+                    *next = raw.offset + 1;
+                }
+                _ => {
+                    note_consumed(consumed, run.take());
+                    if !self.topics_seen.contains(&raw.topic) {
+                        self.topics_seen.insert(Arc::clone(&raw.topic));
+                        new_topics.push(Arc::clone(&raw.topic));
+                    }
+                    run = Some((Arc::clone(&raw.topic), raw.partition, raw.offset + 1));
+                }
+            }
+            records.extend(self.convert_record(raw).await?);
+        }
+        note_consumed(consumed, run);
+        Ok(new_topics)
+    }
+
+    async fn convert_record(&mut self, raw: RawRecord) -> Result<Option<SinkRecord>, ConnectError> {
+        let started = Instant::now();
+        let mut attempt = 0;
+        let failure = loop {
+            match self.try_convert(&raw) {
+                Ok(record) => return Ok(record),
+                Err(failure) if failure.error.is_retriable() => {
+                    if !self.errors.retry(started, attempt).await {
+                        break failure;
+                    }
+                    attempt += 1;
+                }
+                Err(failure) => break failure,
+            }
+        };
+        self.errors.handle(&FailedRecord::Raw(&raw), failure).map(|()| None)
+    }
+
+    fn try_convert(&mut self, raw: &RawRecord) -> Result<Option<SinkRecord>, Failure> {
+        let raw_headers = raw.headers.as_deref();
+        let mut convert = |named: &NamedConverter, stage, bytes: Option<&bytes::Bytes>| {
+            let converted =
+                named.converter.to_connect_data(&raw.topic, raw_headers, bytes, &mut self.scratch);
+            converted.map_err(|error| Failure { stage, class: named.class, error })
+        };
+        let key = convert(&self.key, Stage::KeyConverter, raw.key.as_ref())?;
+        let value = convert(&self.value, Stage::ValueConverter, raw.value.as_ref())?;
+        let headers = self.convert_headers(raw)?;
+        let mut record = SinkRecord {
+            record: ConnectRecord {
+                topic: Arc::clone(&raw.topic),
+                partition: Some(raw.partition),
+                key,
+                value,
+                timestamp: raw.timestamp,
+                headers,
+            },
+            offset: raw.offset,
+            timestamp_type: raw.timestamp_type,
+            origin: Origin {
+                topic: Arc::clone(&raw.topic),
+                partition: raw.partition,
+                key: raw.key.clone(),
+                value: raw.value.clone(),
+                headers: raw.headers.clone(),
+            },
+        };
+        if self.chain.is_empty() {
+            return Ok(Some(record));
+        }
+        let position = Position { kafka_offset: Some(record.offset) };
+        let outcome = self.chain.apply(&mut record.record, position);
+        match outcome.map_err(|(class, error)| Failure { stage: Stage::Transformation, class, error })? {
+            Outcome::Keep => Ok(Some(record)),
+            Outcome::Drop => Ok(None),
+        }
+    }
+
+    fn convert_headers(&self, raw: &RawRecord) -> Result<Headers, Failure> {
+        let mut headers = Headers::new();
+        let Some(raw_headers) = &raw.headers else { return Ok(headers) };
+        for (name, bytes) in raw_headers.iter() {
+            let converted: Result<Datum, ConnectError> =
+                self.header.converter.to_connect_header(&raw.topic, name, bytes.as_ref());
+            let stage = Stage::HeaderConverter;
+            let value = converted.map_err(|error| Failure { stage, class: self.header.class, error })?;
+            headers.add(Arc::clone(name), value);
+        }
+        Ok(headers)
+    }
+}
+
+fn note_consumed(consumed: &mut Offsets, run: Option<(Arc<str>, i32, i64)>) {
+    if let Some((topic, partition, next)) = run {
+        consumed.insert(TopicPartition { topic, partition }, next);
+    }
+}

@@ -1,0 +1,115 @@
+//! Starts the loops of tasks.
+
+use std::sync::Arc;
+
+use connect_core::error::ConnectError;
+use connect_core::plugin::{Factory, LookupError};
+use tokio::sync::mpsc;
+
+use crate::obs::metrics::{SinkTaskMetrics, SourceTaskMetrics};
+use crate::task::handle::{TargetState, TaskControl, TaskEvent, TaskHandle, TaskKind, TaskSpec, TaskState};
+use crate::task::info::task_info;
+use crate::task::services::TaskServices;
+use crate::task::sink_loop::SinkLoop;
+use crate::task::source_loop::SourceLoop;
+
+/// Starts tasks with the worker's services.
+#[derive(Clone)]
+pub struct Spawner {
+    services: TaskServices,
+}
+
+impl Spawner {
+    /// Returns a spawner.
+    pub fn new(services: TaskServices) -> Self {
+        Self { services }
+    }
+
+    /// Starts a task's loop. Returns at once; everything that can fail is reported as an event.
+    pub fn start(&self, spec: TaskSpec, events: mpsc::UnboundedSender<TaskEvent>) -> TaskHandle {
+        let services = self.services.clone();
+        let seen = spec.clone();
+        TaskHandle::spawn(&seen, events, move |control| supervise(spec, services, control))
+    }
+}
+
+/// The metrics of a task, by direction.
+#[derive(Clone)]
+enum Metrics {
+    Sink(Arc<SinkTaskMetrics>),
+    Source(Arc<SourceTaskMetrics>),
+}
+
+/// Runs a task and reports its end, also when a plug-in panics. A failed task keeps its metrics until it is stopped.
+async fn supervise(spec: TaskSpec, services: TaskServices, mut control: TaskControl) {
+    let id = spec.id.clone();
+    let info = task_info(&spec, &services.worker);
+    let metrics = match spec.kind {
+        TaskKind::Sink => Metrics::Sink(services.metrics.sink_task(&id, info)),
+        TaskKind::Source => Metrics::Source(services.metrics.source_task(&id, info)),
+    };
+    control.status = Some(match &metrics {
+        Metrics::Sink(metrics) => Arc::clone(&metrics.status),
+        Metrics::Source(metrics) => Arc::clone(&metrics.status),
+    });
+    let mut body = tokio::spawn(run(spec, services, control.clone(), metrics.clone()));
+    let outcome = tokio::select! {
+        biased; // A task that ended in time is not cancelled.
+        joined = &mut body => joined.unwrap_or_else(|panic| {
+            Err(ConnectError::fatal(format!("task {id} panicked; this is a defect of the plug-in")).because(panic))
+        }),
+        () = control.cancel.cancelled() => {
+            tracing::warn!(task = %id, "task did not end in time and was abandoned");
+            body.abort();
+            return;
+        }
+    };
+    match outcome {
+        Ok(()) => control.report_state(TaskState::Unassigned, None),
+        Err(error) => {
+            control.report_state(TaskState::Failed, Some(error.trace()));
+            control.stop.cancelled().await;
+        }
+    }
+    drop(metrics);
+}
+
+async fn run(
+    spec: TaskSpec,
+    services: TaskServices,
+    mut control: TaskControl,
+    metrics: Metrics,
+) -> Result<(), ConnectError> {
+    if spec.target == TargetState::Paused {
+        // Nothing is initialised until the task is resumed for the first time.
+        control.report_state(TaskState::Paused, None);
+        if !control.wait_until_started().await {
+            return Ok(());
+        }
+    }
+    let class = spec.connector_props.get("connector.class").cloned().unwrap_or_default();
+    let plugin = spec.registry.connector(class.trim()).map_err(|error| not_found(&class, error))?;
+    match (&plugin.factory, metrics) {
+        (Factory::Sink(make), Metrics::Sink(metrics)) => {
+            let connector = make();
+            let (task, task_class) = (connector.task(), connector.task_class());
+            SinkLoop::new(spec, services, control, task, task_class, metrics).await?.run().await
+        }
+        (Factory::Source(make), Metrics::Source(metrics)) => {
+            let task = make().task();
+            SourceLoop::new(spec, services, control, task, metrics)?.run().await
+        }
+        _ => Err(ConnectError::fatal(format!("connector class {class} is not a {:?}", spec.kind))),
+    }
+}
+
+fn not_found(class: &str, error: LookupError) -> ConnectError {
+    ConnectError::fatal(match error {
+        LookupError::Unknown => {
+            format!("Failed to find any class that implements Connector and which name matches {class}")
+        }
+        LookupError::Ambiguous(classes) => {
+            format!("More than one connector matches alias {class}: {}", classes.join(", "))
+        }
+    })
+}
