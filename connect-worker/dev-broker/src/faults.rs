@@ -171,3 +171,28 @@ impl Faults {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_count_skip_and_choose_by_client_in_the_order_they_were_laid() {
+        let faults = Faults::default();
+        let error = |error| Some(Fault::Error(error));
+        faults.inject(
+            FaultRule::new(ApiKey::Produce, Fault::Error(ResponseError::NotLeaderOrFollower))
+                .after(1)
+                .times(2),
+        );
+        faults.inject(FaultRule::new(ApiKey::Produce, Fault::Disconnect).client("other"));
+        let met: Vec<Option<Fault>> = (0..4).map(|_| faults.next(ApiKey::Produce, "mine")).collect();
+        let refused = error(ResponseError::NotLeaderOrFollower);
+        assert_eq!(met, [None, refused.clone(), refused, None]);
+        assert_eq!(faults.next(ApiKey::Fetch, "other-1"), None);
+        assert_eq!(faults.next(ApiKey::Produce, "other-1"), Some(Fault::Disconnect));
+        assert_eq!((faults.requests(ApiKey::Produce), faults.injected(ApiKey::Produce)), (5, 3));
+        faults.clear();
+        assert_eq!(faults.next(ApiKey::Produce, "other-1"), None);
+    }
+}

@@ -380,3 +380,6 @@ fn storage_error(error: io::Error) -> ResponseError {
     tracing::error!(error = &error as &dyn std::error::Error, "writing transactions to disk");
     ResponseError::KafkaStorageError
 }
+
+#[cfg(test)]
+mod tests;
