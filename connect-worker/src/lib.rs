@@ -6,7 +6,11 @@
 pub mod config;
 pub mod herder;
 pub mod kafka;
-pub mod plugins;
 pub mod obs;
+pub mod plugins;
+pub mod quickstart;
+pub mod rest;
+pub mod shutdown;
 pub mod stores;
 pub mod task;
+pub mod worker;

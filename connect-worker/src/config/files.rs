@@ -12,8 +12,6 @@ use java_properties::PropertiesIter;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::task::TargetState;
-
 /// A configuration in which a key may be present without a value.
 pub type RawConfig = IndexMap<String, Option<String>>;
 
@@ -44,6 +42,17 @@ fn line_text(line: Option<usize>) -> String {
     line.map(|line| format!(", line {line}")).unwrap_or_default()
 }
 
+/// The state a connector is created in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitialState {
+    /// With tasks at work.
+    Running,
+    /// With idle tasks.
+    Paused,
+    /// Without tasks.
+    Stopped,
+}
+
 /// A connector as a file describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectorFile {
@@ -54,7 +63,7 @@ pub struct ConnectorFile {
     /// Configuration, `name` included.
     pub config: RawConfig,
     /// State to create it in; `None` is running.
-    pub initial_state: Option<TargetState>,
+    pub initial_state: Option<InitialState>,
 }
 
 /// Reads a worker file: JSON or YAML by extension, Java properties otherwise.
@@ -85,7 +94,7 @@ pub fn read_connector(path: &Path) -> Result<ConnectorFile, FileError> {
 
 /// Line if known, and what is wrong.
 pub(crate) type Fault = (Option<usize>, String);
-type Request = (String, RawConfig, Option<TargetState>);
+type Request = (String, RawConfig, Option<InitialState>);
 
 fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     std::fs::read(path).map_err(|source| FileError::Io { path: path.to_owned(), source })
@@ -136,11 +145,11 @@ fn request(name: String, mut config: RawConfig, state: Option<&str>) -> Result<R
     Ok((name, config, state))
 }
 
-fn initial_state(text: &str) -> Result<TargetState, Fault> {
+fn initial_state(text: &str) -> Result<InitialState, Fault> {
     match text.to_ascii_uppercase().as_str() {
-        "RUNNING" => Ok(TargetState::Started),
-        "PAUSED" => Ok(TargetState::Paused),
-        "STOPPED" => Ok(TargetState::Stopped),
+        "RUNNING" => Ok(InitialState::Running),
+        "PAUSED" => Ok(InitialState::Paused),
+        "STOPPED" => Ok(InitialState::Stopped),
         _ => Err((None, format!("`initial_state` is `{text}`, not one of `RUNNING`, `PAUSED`, `STOPPED`"))),
     }
 }
@@ -309,7 +318,7 @@ mod tests {
         for (name, content) in [("c.json", json), ("c.yml", yaml)] {
             let read = connector(name, content).expect(name);
             let expected = config(&[("a", "1"), ("name", "c")]);
-            assert_eq!(read, ("c".to_owned(), expected, Some(TargetState::Stopped)), "{name}");
+            assert_eq!(read, ("c".to_owned(), expected, Some(InitialState::Stopped)), "{name}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! Answers are those of Kafka Connect 4.3.1 (`AbstractHerder.validateConnectorConfig`). Nothing here talks to a
 //! broker. Called by `herder`, `rest` and `cli`.
 
+mod builtin;
 mod check;
 mod client_keys;
 mod converters;
@@ -15,10 +16,11 @@ mod overrides;
 mod rules;
 mod tasks;
 #[cfg(test)]
-mod test_plugins;
+pub(crate) mod test_plugins;
 mod validate;
 mod version;
 
+pub use builtin::builtin;
 pub use hints::unknown_keys;
 pub use infos::{ConfigInfo, ConfigInfos, ConfigKeyInfo, ConfigValueInfo};
 pub use list::{PluginEntry, check_worker, connector_plugin, plugin_config, plugin_list};

@@ -1,0 +1,114 @@
+//! The commands and their arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Kafka Connect in one small program: moves data between Apache Kafka and other systems.
+///
+/// It takes the worker and connector files, the REST calls and the class names of Kafka Connect as they are.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
+pub(super) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sluice quickstart
+  sluice standalone worker.properties orders-to-s3.json
+  sluice validate orders-to-s3.json --worker worker.properties
+  sluice plugins S3Sink";
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Runs a worker alone, with connectors from files.
+    Standalone(StandaloneArgs),
+    /// Runs a broker, an S3 server and a worker on this machine, to try things out.
+    Quickstart(QuickstartArgs),
+    /// Lists the built-in plug-ins, or the keys of one.
+    Plugins(PluginsArgs),
+    /// Checks a connector file, without a broker.
+    ///
+    /// Ends with 0 when the file is in order, 1 when it has errors, 2 when it cannot be read.
+    Validate(ValidateArgs),
+    /// Prints the script that completes commands in a shell.
+    Completions {
+        /// Shell to print it for.
+        shell: clap_complete::Shell,
+    },
+    /// Writes the reference of all keys as Markdown.
+    Docs {
+        /// Folder to write to; it is made if need be.
+        folder: PathBuf,
+    },
+}
+
+/// Arguments of `standalone`.
+#[derive(Debug, Args)]
+pub(super) struct StandaloneArgs {
+    /// Worker file: properties, or by its extension JSON or YAML.
+    pub(super) worker: PathBuf,
+    /// Connector files: properties, JSON or YAML.
+    pub(super) connectors: Vec<PathBuf>,
+}
+
+/// Arguments of `quickstart`.
+#[derive(Debug, Args)]
+pub(super) struct QuickstartArgs {
+    /// Folder of all data; it is made if need be, and found again at the next start.
+    #[arg(long, value_name = "FOLDER", default_value = ".quickstart")]
+    pub(super) dir: PathBuf,
+    /// Logs made a second.
+    #[arg(long, value_name = "LOGS", default_value_t = 100.0)]
+    pub(super) rate: f64,
+}
+
+/// Arguments of `plugins`.
+#[derive(Debug, Args)]
+pub(super) struct PluginsArgs {
+    /// Class or alias of a plug-in whose keys are shown.
+    pub(super) class: Option<String>,
+    /// Shows plug-ins that are no connectors; of a connector, the keys that all connectors have.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Prints JSON, as the REST interface does.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    /// Connector file: properties, JSON or YAML.
+    pub(super) file: PathBuf,
+    /// Worker file whose converters, policies and config providers apply.
+    #[arg(long, value_name = "FILE")]
+    pub(super) worker: Option<PathBuf>,
+    /// Prints JSON, as the REST interface does.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn standalone_takes_a_worker_and_any_number_of_connectors() {
+        let cli = Cli::try_parse_from(["sluice", "standalone", "w", "a", "b"]).expect("valid");
+        let Command::Standalone(args) = cli.command else { panic!("{cli:?}") };
+        assert_eq!((args.worker, args.connectors.len()), (PathBuf::from("w"), 2));
+        Cli::try_parse_from(["sluice", "standalone"]).expect_err("a worker file is needed");
+    }
+}

@@ -1,0 +1,15 @@
+//! The command line of `sluice`: what the user may ask, and the answers that need no running worker.
+//!
+//! Called by `main` only.
+
+mod args;
+mod docs;
+mod hints;
+mod list;
+mod quickstart;
+mod run;
+mod standalone;
+mod table;
+mod validate;
+
+pub use run::run;
