@@ -5,9 +5,10 @@ export SLUICE_CACHE ?= $(HOME)/.cache/sluice
 # No run may wait for an answer at a prompt.
 export DEBIAN_FRONTEND := noninteractive
 CARGO_DENY := 0.20.2
+DENY := $(SLUICE_CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help build test quick-test fmt lint deny packages services quickstart bench
+.PHONY: help build test quick-test fmt lint deny advisories packages services quickstart bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -15,7 +16,7 @@ help: ## list the targets
 build: packages ## build the program for use: target/release/sluice
 	cargo build --release --locked -p connect-worker
 
-test: packages services lint ## everything: formatting, lints, unit tests, tests on real Kafka, Kafka Connect and S3
+test: packages services lint deny ## everything: formatting, lints, dependencies, unit tests, tests on real Kafka, Kafka Connect and S3
 # One build with the packages and targets of the test run: other features would mean to compile twice.
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace --no-fail-fast < /dev/null
@@ -30,10 +31,14 @@ lint: packages ## check formatting and lints
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-deny: ## check advisories, sources and duplicates of dependencies (builds the tool on first use: some minutes)
-	@[ -x "$(SLUICE_CACHE)/deny/bin/cargo-deny" ] || \
-	  cargo install --locked --root "$(SLUICE_CACHE)/deny" cargo-deny@$(CARGO_DENY)
-	"$(SLUICE_CACHE)/deny/bin/cargo-deny" --locked check
+deny: $(DENY) ## check licences, sources and duplicates of dependencies
+	$(DENY) --locked check --hide-inclusion-graph licenses bans sources
+
+advisories: $(DENY) ## check dependencies against the public advisories, which are fetched
+	$(DENY) --locked check advisories
+
+$(DENY):
+	cargo install --locked --root $(patsubst %/bin/,%,$(dir $@)) cargo-deny@$(CARGO_DENY)
 
 packages: ## install the Debian packages that a build needs, where missing
 	@scripts/packages

@@ -19,8 +19,10 @@ const LONG_FILES: &[(&str, &str)] = &[];
 
 /// The rooms of the worker and those each may name. `config`, `obs` and `shutdown` may be named by every room.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("cli", &["quickstart", "rest", "herder", "cluster", "task", "stores", "plugins", "kafka"]),
-    ("quickstart", &["rest", "herder", "cluster", "task", "stores", "plugins", "kafka"]),
+    ("cli", &["quickstart", "worker", "rest", "herder", "cluster", "task", "stores", "plugins", "kafka"]),
+    ("quickstart", &["worker", "rest", "herder", "cluster", "task", "stores", "plugins", "kafka"]),
+    // Joins the rooms below into a running worker.
+    ("worker", &["rest", "herder", "cluster", "task", "stores", "plugins", "kafka"]),
     ("rest", &["herder", "plugins"]),
     ("herder", &["cluster", "task", "stores", "plugins", "kafka"]),
     ("cluster", &["kafka"]),
@@ -54,8 +56,8 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
 /// The crates of this repository and those that each may depend on. Tests and examples may use all.
 const CRATES: &[(&str, &[&str])] = &[
     ("connect-core", &[]),
-    ("connector-formats", &["connect-core"]),
-    ("connector-converters", &["connect-core", "connector-formats"]),
+    ("connector-converters", &["connect-core"]),
+    ("connector-formats", &["connect-core", "connector-converters"]),
     ("connector-file", &["connect-core", "connector-formats"]),
     ("connector-datagen", &["connect-core", "connector-formats"]),
     ("connector-s3", &["connect-core", "connector-formats"]),
