@@ -59,7 +59,12 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         T: 'a,
     {
         let (text, lines) = to_lines(entries)?;
-        self.file.write_all(&text)?;
+        let good_bytes = self.file.metadata()?.len();
+        if let Err(error) = self.file.write_all(&text) {
+            // Half a line in the middle would hide all that follow it from the next start.
+            self.file.set_len(good_bytes)?;
+            return Err(error);
+        }
         self.lines += lines;
         Ok(())
     }
