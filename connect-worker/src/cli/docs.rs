@@ -10,11 +10,11 @@ use connect_core::plugin::{PluginKind, Registry};
 
 use crate::cli::list::facts;
 use crate::config::WorkerMode;
-use crate::plugins::{ConfigKeyInfo, builtin, plugin_config};
+use crate::plugins::{ConfigKeyInfo, plugin_config};
 
-pub(super) fn run(folder: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(folder: &Path, registry: &Registry) -> anyhow::Result<ExitCode> {
     fs::create_dir_all(folder).with_context(|| format!("creating folder `{}`", folder.display()))?;
-    for (name, text) in pages(&builtin()) {
+    for (name, text) in pages(registry) {
         let path = folder.join(name);
         fs::write(&path, text).with_context(|| format!("writing page `{}`", path.display()))?;
     }

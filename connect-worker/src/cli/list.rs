@@ -9,12 +9,16 @@ use connect_core::plugin::{PluginKind, Registry};
 use crate::cli::args::PluginsArgs;
 use crate::cli::hints::nearest_class;
 use crate::cli::table;
-use crate::plugins::{ConfigKeyInfo, builtin, plugin_config, plugin_list};
+use crate::plugins::{ConfigKeyInfo, plugin_config, plugin_list};
 
 const DOC_WIDTH: usize = 92;
 
-pub(super) fn run(args: &PluginsArgs, output: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    write(args, &builtin(), output)?;
+pub(super) fn run(
+    args: &PluginsArgs,
+    registry: &Registry,
+    output: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    write(args, registry, output)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,4 +12,4 @@ mod standalone;
 mod table;
 mod validate;
 
-pub use run::run;
+pub use run::{run, run_with};

@@ -11,11 +11,10 @@ use connect_core::plugin::Registry;
 use crate::cli::args::StandaloneArgs;
 use crate::cli::run::{BAD_FILE, START, fail};
 use crate::config::{ConnectorFile, FileError, WorkerConfig, WorkerMode, read_connector, read_worker};
-use crate::plugins::{builtin, check_worker};
+use crate::plugins::check_worker;
 
-pub(super) fn run(args: &StandaloneArgs) -> ExitCode {
+pub(super) fn run(args: &StandaloneArgs, registry: Registry) -> ExitCode {
     start_log();
-    let registry = builtin();
     let worker = match worker(&args.worker, &registry) {
         Ok(worker) => worker,
         Err(error) => return fail(&error, BAD_FILE),

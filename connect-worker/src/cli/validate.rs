@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::cli::args::ValidateArgs;
 use crate::cli::hints::nearest_class;
 use crate::config::{ConnectorFile, WorkerConfig, WorkerMode, read_connector, read_worker};
-use crate::plugins::{ConfigInfos, builtin, check_worker, connector_plugin, unknown_keys, validate};
+use crate::plugins::{ConfigInfos, check_worker, connector_plugin, unknown_keys, validate};
 
 /// A worker that says as little as possible, for files checked without one.
 const DEFAULT_WORKER: &[(&str, &str)] = &[
@@ -30,11 +30,14 @@ struct Report {
     hints: Vec<String>,
 }
 
-pub(super) fn run(args: &ValidateArgs, output: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let registry = builtin();
-    let worker = worker(args.worker.as_deref(), &registry)?;
+pub(super) fn run(
+    args: &ValidateArgs,
+    registry: &Registry,
+    output: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let worker = worker(args.worker.as_deref(), registry)?;
     let file = read_connector(&args.file)?;
-    let report = check(&registry, &worker, &file)?;
+    let report = check(registry, &worker, &file)?;
     if args.json {
         writeln!(output, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
