@@ -1,8 +1,20 @@
-//! The Amazon S3 connectors.
+//! The S3 sink, taking the configuration of Confluent's `S3SinkConnector` and writing the same objects under the
+//! same names.
 
-use connect_core::plugin::PluginInfo;
+mod client;
+mod config;
+mod connector;
+mod errors;
+mod flight;
+mod joda;
+mod naming;
+mod partitioner;
+mod settings;
+mod task;
+mod time_zone;
+mod timestamps;
+mod upload;
+mod work;
+mod writer;
 
-/// Returns the plug-ins of this crate.
-pub fn plugins() -> Vec<PluginInfo> {
-    Vec::new()
-}
+pub use connector::plugins;

@@ -1,0 +1,40 @@
+//! S3 as this sink sees it: six calls. `aws` makes them with the AWS SDK; tests make them with a fake that injects
+//! faults.
+
+mod aws;
+#[cfg(test)]
+pub(crate) mod fake;
+
+use connect_core::{Bytes, async_trait};
+
+pub(crate) use aws::{AwsOptions, AwsStore, Encryption, StaticCredentials};
+
+use crate::errors::StoreError;
+
+/// Where objects are written. Every call has its own time limit and makes one attempt.
+#[async_trait]
+pub(crate) trait ObjectStore: Send + Sync {
+    /// Asks whether the bucket exists.
+    async fn head_bucket(&self) -> Result<(), StoreError>;
+
+    /// Writes a whole object.
+    async fn put_object(&self, key: &str, body: Bytes) -> Result<(), StoreError>;
+
+    /// Begins a multipart upload; returns its id.
+    async fn create_multipart(&self, key: &str) -> Result<String, StoreError>;
+
+    /// Writes a part, numbered from 1; returns its tag.
+    async fn upload_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: i32,
+        body: Bytes,
+    ) -> Result<String, StoreError>;
+
+    /// Makes the object of the parts with these tags, in order.
+    async fn complete(&self, key: &str, upload: &str, tags: &[String]) -> Result<(), StoreError>;
+
+    /// Gives an upload up and frees its parts.
+    async fn abort(&self, key: &str, upload: &str) -> Result<(), StoreError>;
+}

@@ -1,0 +1,56 @@
+//! Object names, as Confluent's `FileUtils` and `TopicPartitionWriter` build them:
+//! `topics.dir/topic/encodedPartition/topic+partition+offset.extension`.
+//!
+//! The topic and partition are those a transform left (what users see); state and offsets elsewhere are kept by the
+//! original coordinates, so a renaming transform moves the objects and nothing else.
+
+use std::fmt::Write;
+
+/// The parts of object names that are the same for all objects of a sink.
+#[derive(Debug, Clone)]
+pub(crate) struct ObjectNaming {
+    pub(crate) topics_dir: String,
+    pub(crate) directory_delim: String,
+    pub(crate) file_delim: String,
+    pub(crate) zero_pad_width: usize,
+}
+
+impl ObjectNaming {
+    /// Returns an object's name without its extension.
+    pub(crate) fn stem(&self, topic: &str, encoded: &str, partition: i32, offset: i64) -> String {
+        let Self { topics_dir, directory_delim, file_delim, zero_pad_width } = self;
+        let mut name = String::with_capacity(topics_dir.len() + 2 * topic.len() + encoded.len() + 32);
+        if !topics_dir.trim().is_empty() {
+            name.push_str(topics_dir);
+            name.push_str(directory_delim);
+        }
+        for part in [topic, directory_delim, encoded, directory_delim, topic, file_delim] {
+            name.push_str(part);
+        }
+        write!(name, "{partition}{file_delim}{offset:0zero_pad_width$}").expect("writing to a string");
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_confluents() {
+        let naming = |topics_dir: &str, zero_pad_width| ObjectNaming {
+            topics_dir: topics_dir.to_owned(),
+            directory_delim: "/".to_owned(),
+            file_delim: "+".to_owned(),
+            zero_pad_width,
+        };
+        let cases = [
+            (naming("topics", 10), 12_345, "topics/orders/partition=3/orders+3+0000012345"),
+            (naming("", 10), 12_345_678_901, "orders/partition=3/orders+3+12345678901"),
+            (naming(" ", 0), 7, "orders/partition=3/orders+3+7"),
+        ];
+        for (naming, offset, expected) in cases {
+            assert_eq!(naming.stem("orders", "partition=3", 3, offset), expected);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The upload of one object: takes its bytes in chunks, compresses them, writes parts, and makes the object visible
+//! with the last one. The only retry layer of this sink. Runs beside the task, which fills the next file meanwhile.
+
+mod load;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use connect_core::error::{BoxError, ConnectError};
+use connect_core::kit::{Backoff, ByteBudget, Fence, RetryPolicy, SharedClock};
+use connect_core::{Bytes, CancellationToken};
+use connector_formats::GzipEncoder;
+
+use crate::client::ObjectStore;
+use crate::errors::{Fault, StoreError};
+pub(crate) use load::{Load, Moving};
+
+/// Smallest part S3 takes, except for the last.
+pub(crate) const MIN_PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// What all uploads of a task share.
+pub(crate) struct Uploader {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) bucket: String,
+    pub(crate) clock: SharedClock,
+    pub(crate) retry: RetryPolicy,
+    /// Bounds requests under way.
+    pub(crate) requests: Semaphore,
+    /// Bytes handed to uploads and not yet written.
+    pub(crate) moving: Arc<Moving>,
+    pub(crate) budget: ByteBudget,
+    pub(crate) part_size: usize,
+    /// Level of gzip; `None` writes objects as they are.
+    pub(crate) gzip_level: Option<i32>,
+}
+
+/// The object to write, and the assignment it is written for.
+pub(crate) struct Target {
+    pub(crate) key: String,
+    pub(crate) fence: Fence,
+    /// Ends the upload: the parts written are given up.
+    pub(crate) cancel: CancellationToken,
+}
+
+/// Bytes handed to an upload.
+pub(crate) enum Piece {
+    /// More follow.
+    Part(Vec<u8>, Load),
+    /// The rest of the object; with it the object becomes visible.
+    Last(Vec<u8>, Load),
+}
+
+/// Why an object was not written.
+#[derive(Debug)]
+pub(crate) enum UploadError {
+    /// Its records are not wanted any more: the partition was closed or is read again.
+    Cancelled,
+    /// The records must be read again; S3 may recover.
+    Again(ConnectError),
+    /// A conditional write met an object of that name.
+    Exists,
+    /// An operator must act.
+    Fatal(ConnectError),
+}
+
+/// A multipart upload that has begun.
+struct Multipart {
+    id: String,
+    tags: Vec<String>,
+}
+
+impl Uploader {
+    /// Writes one object from the pieces received. A channel that closes before the last piece, like a cancelled
+    /// target, gives the parts up.
+    pub(crate) async fn run(
+        &self,
+        target: &Target,
+        mut pieces: mpsc::Receiver<Piece>,
+    ) -> Result<(), UploadError> {
+        let mut multipart = None;
+        let result = self.write(target, &mut pieces, &mut multipart).await;
+        // Pieces still in the channel are dropped with it, and their memory given back, before anyone is told.
+        drop(pieces);
+        if result.is_err()
+            && let Some(begun) = multipart
+        {
+            // The bucket's lifecycle rule cleans up what this cannot.
+            if let Err(error) = self.store.abort(&target.key, &begun.id).await {
+                tracing::debug!(key = %target.key, %error, "giving up a multipart upload");
+            }
+        }
+        result
+    }
+
+    async fn write(
+        &self,
+        target: &Target,
+        pieces: &mut mpsc::Receiver<Piece>,
+        multipart: &mut Option<Multipart>,
+    ) -> Result<(), UploadError> {
+        let mut gzip = self.gzip_level.map(GzipEncoder::new);
+        let mut ready = self.budget.take(0);
+        loop {
+            let piece = tokio::select! {
+                biased;
+                () = target.cancel.cancelled() => None,
+                piece = pieces.recv() => piece,
+            };
+            // The load stands for the bytes until they are written or compressed.
+            let (mut bytes, _load, is_last) = match piece {
+                Some(Piece::Part(bytes, load)) => (bytes, load, false),
+                Some(Piece::Last(bytes, load)) => (bytes, load, true),
+                None => return Err(UploadError::Cancelled),
+            };
+            if let Some(encoder) = gzip.take() {
+                (gzip, bytes) = self.compress(encoder, bytes, is_last).await?;
+                ready.resize(bytes.len() + gzip.as_ref().map_or(0, GzipEncoder::ready));
+            }
+            if is_last || !bytes.is_empty() {
+                self.send(target, multipart, Bytes::from(bytes), is_last).await?;
+                ready.resize(gzip.as_ref().map_or(0, GzipEncoder::ready));
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Compresses a piece where blocking is allowed. Returns the encoder, unless the object ends, and the bytes that
+    /// make a part: none until there are enough, or memory is short and there are enough for S3.
+    async fn compress(
+        &self,
+        mut encoder: GzipEncoder,
+        bytes: Vec<u8>,
+        is_last: bool,
+    ) -> Result<(Option<GzipEncoder>, Vec<u8>), UploadError> {
+        let work = tokio::task::spawn_blocking(move || {
+            encoder.write(&bytes)?;
+            if is_last { encoder.finish().map(|rest| (None, rest)) } else { Ok((Some(encoder), Vec::new())) }
+        });
+        let failed = |source: BoxError| {
+            UploadError::Fatal(ConnectError::fatal("compressing an object").because(source))
+        };
+        let done = work.await.map_err(|error| failed(error.into()))?;
+        let (mut encoder, mut part) = done.map_err(|error| failed(error.into()))?;
+        if let Some(encoder) = &mut encoder {
+            let ready = encoder.ready();
+            let is_short = ready >= MIN_PART_BYTES && !self.budget.has_room(0);
+            if ready >= self.part_size || is_short {
+                part = encoder.take();
+            }
+        }
+        Ok((encoder, part))
+    }
+
+    /// Writes a part, or the object as a whole when it ends before its first part.
+    async fn send(
+        &self,
+        target: &Target,
+        multipart: &mut Option<Multipart>,
+        bytes: Bytes,
+        is_last: bool,
+    ) -> Result<(), UploadError> {
+        let key = target.key.as_str();
+        if multipart.is_none() {
+            if is_last {
+                return self
+                    .attempt("writing object", target, true, || self.store.put_object(key, bytes.clone()))
+                    .await;
+            }
+            let id = self
+                .attempt("beginning upload of", target, false, || self.store.create_multipart(key))
+                .await?;
+            *multipart = Some(Multipart { id, tags: Vec::new() });
+        }
+        let Some(begun) = multipart else {
+            return Ok(());
+        };
+        if !bytes.is_empty() {
+            let number = i32::try_from(begun.tags.len() + 1).unwrap_or(i32::MAX);
+            let part = || self.store.upload_part(key, &begun.id, number, bytes.clone());
+            let tag = self.attempt("writing part of", target, false, part).await?;
+            begun.tags.push(tag);
+        }
+        if is_last {
+            let whole = || self.store.complete(key, &begun.id, &begun.tags);
+            self.attempt("completing object", target, true, whole).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a call until it succeeds, is refused for good, or its retries are used up.
+    async fn attempt<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        what: &str,
+        target: &Target,
+        is_visible: bool,
+        call: impl Fn() -> F,
+    ) -> Result<T, UploadError> {
+        let mut backoff = Backoff::new(self.retry, self.clock.now());
+        loop {
+            let error = match self.once(target, is_visible, &call).await? {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let delay = match error.fault() {
+                Fault::Retry => backoff.next_delay(error.retry_after, &*self.clock),
+                Fault::Redo => None,
+                Fault::Exists => return Err(UploadError::Exists),
+                Fault::Fatal(advice) => {
+                    let context = format!(
+                        "{what} `{}` in bucket `{}`: {error}; {}",
+                        target.key,
+                        self.bucket,
+                        advice.text()
+                    );
+                    return Err(UploadError::Fatal(ConnectError::fatal(context).because(error)));
+                }
+            };
+            let Some(delay) = delay else {
+                let retries = backoff.retries();
+                let context = format!(
+                    "{what} `{}` in bucket `{}` after {retries} retries: {error}",
+                    target.key, self.bucket
+                );
+                return Err(UploadError::Again(ConnectError::retriable(context).because(error)));
+            };
+            if backoff.retries() == 1 {
+                tracing::warn!(key = %target.key, %error, "{what} object: trying again");
+            }
+            tokio::select! {
+                biased;
+                () = target.cancel.cancelled() => return Err(UploadError::Cancelled),
+                () = tokio::time::sleep(delay) => {}
+            }
+        }
+    }
+
+    async fn once<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        target: &Target,
+        is_visible: bool,
+        call: &impl Fn() -> F,
+    ) -> Result<Result<T, StoreError>, UploadError> {
+        let work = async {
+            let _permit = self.requests.acquire().await;
+            // Held during the request: after the fence is killed nothing becomes visible any more.
+            let _pass = match is_visible {
+                true => Some(target.fence.pass().map_err(|_| UploadError::Cancelled)?),
+                false => None,
+            };
+            Ok(call().await)
+        };
+        tokio::select! {
+            biased;
+            () = target.cancel.cancelled() => Err(UploadError::Cancelled),
+            result = work => result,
+        }
+    }
+}

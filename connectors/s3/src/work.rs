@@ -1,0 +1,374 @@
+//! The work of a started task: writers of the assigned partitions, uploads under way, memory, and the way back
+//! when an upload does not succeed. Owned by the task; nothing here is called concurrently.
+
+mod assigned;
+mod outcome;
+mod room;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use connect_core::error::{ConnectError, RecordFailure};
+use connect_core::kit::Backoff;
+use connect_core::record::{Offsets, SinkRecord, TopicPartition};
+use connect_core::task::{CloseReason, SinkTaskContext};
+
+use crate::client::ObjectStore;
+use crate::errors::Fault;
+use crate::settings::Settings;
+use crate::upload::{Load, Moving, Piece, Target, UploadError, Uploader};
+use crate::writer::{Chunk, Event, NotWritten, Rotated, Rules};
+use assigned::Assigned;
+
+/// Requests under way at a time; more do not help one task and make S3 slow down.
+const MAX_REQUESTS: usize = 8;
+/// Objects that wait for their last request before `put` waits.
+const MAX_FINISHING: usize = 32;
+/// Longest wait for uploads that were given up when partitions are closed.
+const ABORT_LIMIT: Duration = Duration::from_secs(2);
+
+/// A started task.
+pub(crate) struct Work {
+    context: SinkTaskContext,
+    rules: Arc<Rules>,
+    uploader: Arc<Uploader>,
+    partitions: HashMap<TopicPartition, Assigned>,
+    uploads: JoinSet<Outcome>,
+    next_generation: u64,
+    /// Uploads under way, by generation and body; true for those that were given their last piece.
+    running: HashMap<(u64, u64), bool>,
+    /// How many of them were given their last piece.
+    finishing: usize,
+    /// Partitions whose uploads did not succeed and have not succeeded since.
+    troubled: BTreeSet<TopicPartition>,
+    /// What fails the task with the next `put`; `pre_commit` cannot.
+    failure: Option<ConnectError>,
+    retry_wait: Duration,
+    drain_limit: Duration,
+    reports_nulls: bool,
+    max_existing: u32,
+    warned_about_memory: bool,
+}
+
+/// How an upload ended.
+struct Outcome {
+    partition: TopicPartition,
+    generation: u64,
+    body: u64,
+    result: Result<(), UploadError>,
+}
+
+impl Work {
+    pub(crate) fn new(settings: Settings, store: Arc<dyn ObjectStore>, context: SinkTaskContext) -> Self {
+        let uploader = Uploader {
+            store,
+            bucket: settings.aws.bucket.clone(),
+            clock: Arc::clone(&context.clock),
+            retry: settings.retry,
+            requests: Semaphore::new(MAX_REQUESTS),
+            moving: Arc::new(Moving::default()),
+            budget: context.budget.clone(),
+            part_size: settings.part_size,
+            gzip_level: settings.gzip_level,
+        };
+        Self {
+            context,
+            rules: Arc::new(settings.rules),
+            uploader: Arc::new(uploader),
+            partitions: HashMap::new(),
+            uploads: JoinSet::new(),
+            next_generation: 0,
+            running: HashMap::new(),
+            finishing: 0,
+            troubled: BTreeSet::new(),
+            failure: None,
+            retry_wait: settings.retry_wait,
+            drain_limit: settings.drain_limit,
+            reports_nulls: settings.reports_nulls,
+            max_existing: settings.max_existing,
+            warned_about_memory: false,
+        }
+    }
+
+    /// Asks whether the bucket is there. A bucket that may not be looked at counts as present, as in
+    /// `S3Storage.bucketExists`; so does one that does not answer, since writing waits for it to recover.
+    ///
+    /// # Errors
+    /// Fatal when there is no such bucket or no credentials.
+    pub(crate) async fn check_bucket(&self) -> Result<(), ConnectError> {
+        let uploader = &self.uploader;
+        let mut backoff = Backoff::new(uploader.retry, uploader.clock.now());
+        loop {
+            let Err(error) = uploader.store.head_bucket().await else { return Ok(()) };
+            let bucket = &uploader.bucket;
+            match (error.status, error.fault()) {
+                (Some(404), _) => {
+                    return Err(ConnectError::fatal(format!(
+                        "looking for bucket `{bucket}`: it does not exist; create it or correct `s3.bucket.name`"
+                    ))
+                    .because(error));
+                }
+                (None, Fault::Fatal(advice)) => {
+                    let context = format!("looking for bucket `{bucket}`: {error}; {}", advice.text());
+                    return Err(ConnectError::fatal(context).because(error));
+                }
+                (_, Fault::Retry) => {}
+                _ => return Ok(()),
+            }
+            let Some(delay) = backoff.next_delay(error.retry_after, &*uploader.clock) else {
+                tracing::warn!(task = %self.context.id, bucket, %error, "bucket does not answer; writing will wait for it");
+                return Ok(());
+            };
+            tokio::select! {
+                biased;
+                () = self.context.stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(delay) => {}
+            }
+        }
+    }
+
+    /// Begins to write a partition, afresh if it was open.
+    pub(crate) fn open(&mut self, partition: &TopicPartition) {
+        self.next_generation += 1;
+        let now_ms = self.context.clock.wall_ms();
+        let budget = self.context.budget.clone();
+        let assigned = Assigned::new(Arc::clone(&self.rules), budget, now_ms, self.next_generation);
+        if let Some(old) = self.partitions.insert(partition.clone(), assigned) {
+            old.give_up();
+        }
+    }
+
+    /// Takes outcomes and wakes partitions whose wait is over.
+    ///
+    /// # Errors
+    /// Fatal when an upload was refused for good.
+    pub(crate) fn begin_put(&mut self) -> Result<(), ConnectError> {
+        self.reap();
+        let now = self.context.clock.now();
+        for (partition, assigned) in &mut self.partitions {
+            if assigned.wakes(now) {
+                self.context.handle.resume(std::slice::from_ref(partition));
+            }
+        }
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Closes the files the wall clock asks for and waits until memory is within its bound.
+    ///
+    /// # Errors
+    /// Fatal when an upload was refused for good; retriable when the task is told to stop while it waits.
+    pub(crate) async fn end_put(&mut self) -> Result<(), ConnectError> {
+        if self.rules.schedule.is_some() {
+            let now_ms = self.context.clock.wall_ms();
+            let is_due = |assigned: &Assigned| assigned.writer.due_ms().is_some_and(|due| now_ms >= due);
+            let due: Vec<TopicPartition> = self
+                .partitions
+                .iter()
+                .filter(|(_, assigned)| is_due(assigned))
+                .map(|(partition, _)| partition.clone())
+                .collect();
+            for partition in due {
+                let rotated =
+                    self.partitions.get_mut(&partition).and_then(|assigned| assigned.writer.idle(now_ms));
+                if let Some(rotated) = rotated {
+                    self.launch(&partition, rotated).await?;
+                    self.make_room().await?;
+                }
+            }
+        }
+        self.make_room().await
+    }
+
+    /// Writes records of one partition; returns those refused, by index into the run.
+    ///
+    /// # Errors
+    /// As [`Work::end_put`], and fatal for a null value under `behavior.on.null.values=fail`.
+    pub(crate) async fn write_run(&mut self, run: &[SinkRecord]) -> Result<Vec<RecordFailure>, ConnectError> {
+        let mut failed = Vec::new();
+        let Some(first) = run.first() else { return Ok(failed) };
+        let partition = first.original_partition();
+        let now_ms = self.context.clock.wall_ms();
+        let mut taken = 0;
+        while taken < run.len() {
+            if !self.partitions.contains_key(&partition) {
+                self.open(&partition);
+            }
+            let Some(assigned) = self.partitions.get_mut(&partition) else { break };
+            if !assigned.accepts() {
+                // These records are read again, with those before them.
+                break;
+            }
+            let mut not_written = NotWritten::default();
+            let progress = assigned.writer.write(&run[taken..], now_ms, &mut not_written)?;
+            for failure in &mut not_written.failed {
+                failure.index += taken;
+            }
+            failed.append(&mut not_written.failed);
+            for index in not_written.ignored {
+                self.report_null(&run[taken + index])?;
+            }
+            taken += progress.taken;
+            match progress.event {
+                None => {}
+                Some(Event::Rotated(rotated)) => {
+                    self.launch(&partition, rotated).await?;
+                    self.make_room().await?;
+                }
+                Some(Event::Full(chunks)) => {
+                    self.hand_on(&partition, chunks).await?;
+                    self.make_room().await?;
+                }
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Waits, within the bound of `shutdown.timeout.ms`, for the uploads of closed files.
+    pub(crate) async fn drain(&mut self) {
+        self.reap();
+        let limit = tokio::time::sleep(self.drain_limit);
+        tokio::pin!(limit);
+        while self.finishing > 0 {
+            tokio::select! {
+                biased;
+                outcome = self.uploads.join_next() => match outcome {
+                    Some(outcome) => self.settle(outcome),
+                    None => return,
+                },
+                () = &mut limit => return,
+            }
+        }
+    }
+
+    /// Returns what may be committed.
+    pub(crate) fn committable(&self, consumed: &Offsets) -> Offsets {
+        consumed
+            .iter()
+            .filter_map(|(partition, consumed)| {
+                let offset = match self.partitions.get(partition) {
+                    Some(assigned) => assigned.committable(*consumed)?,
+                    None => *consumed,
+                };
+                Some((partition.clone(), offset))
+            })
+            .collect()
+    }
+
+    /// Ends partitions: unfinished files are dropped and their parts given up. Nothing of them becomes visible
+    /// after this call.
+    pub(crate) async fn close(&mut self, partitions: &[TopicPartition], reason: CloseReason) {
+        tracing::debug!(task = %self.context.id, ?reason, count = partitions.len(), "closing partitions");
+        for partition in partitions {
+            if let Some(assigned) = self.partitions.remove(partition) {
+                assigned.give_up();
+            }
+            self.end_trouble(partition);
+        }
+        self.await_given_up().await;
+    }
+
+    /// Ends all partitions.
+    pub(crate) async fn close_all(&mut self) {
+        let partitions: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
+        self.close(&partitions, CloseReason::Stopping).await;
+        self.uploads.shutdown().await;
+    }
+
+    /// Returns when `put` has work without records: a wait that ends, or files the wall clock closes.
+    pub(crate) fn next_wakeup_ms(&self) -> Option<u64> {
+        let clock = &self.context.clock;
+        let (now, now_ms) = (clock.now(), clock.wall_ms());
+        let until = |assigned: &Assigned| {
+            let wait =
+                assigned.wait_left(now).map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+            let due = assigned.writer.due_ms().map(|due| u64::try_from(due - now_ms).unwrap_or(0));
+            wait.into_iter().chain(due).min()
+        };
+        self.partitions.values().filter_map(until).min()
+    }
+
+    /// Hands the files closed together to their uploads.
+    async fn launch(&mut self, partition: &TopicPartition, rotated: Rotated) -> Result<(), ConnectError> {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return Ok(()) };
+        assigned.launched(&rotated);
+        for chunk in rotated.files.into_iter().flat_map(|file| file.rest) {
+            self.send(partition, chunk, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands full buffers to their uploads.
+    async fn hand_on(&mut self, partition: &TopicPartition, chunks: Vec<Chunk>) -> Result<(), ConnectError> {
+        for chunk in chunks {
+            self.send(partition, chunk, false).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        partition: &TopicPartition,
+        chunk: Chunk,
+        is_last: bool,
+    ) -> Result<(), ConnectError> {
+        let Chunk { body, key, bytes, lease } = chunk;
+        let load = Load::new(lease, bytes.len(), &self.uploader.moving);
+        let Some(sender) = self.upload_of(partition, body, key) else { return Ok(()) };
+        let piece = if is_last { Piece::Last(bytes, load) } else { Piece::Part(bytes, load) };
+        if is_last && let Some(assigned) = self.partitions.get_mut(partition) {
+            assigned.senders.remove(&body);
+            if let Some(is_finishing @ false) = self.running.get_mut(&(assigned.generation, body)) {
+                *is_finishing = true;
+                self.finishing += 1;
+            }
+        }
+        tokio::select! {
+            biased;
+            () = self.context.stop.cancelled(), if sender.capacity() == 0 => Err(stopping()),
+            // Refused only by an upload that has ended; its outcome says why.
+            _sent = sender.send(piece) => Ok(()),
+        }
+    }
+
+    /// Returns the way to the upload of a body, which is started if this is its first piece.
+    fn upload_of(
+        &mut self,
+        partition: &TopicPartition,
+        body: u64,
+        key: String,
+    ) -> Option<mpsc::Sender<Piece>> {
+        let assigned = self.partitions.get_mut(partition)?;
+        if let Some(sender) = assigned.senders.get(&body) {
+            return Some(sender.clone());
+        }
+        // One piece waits while one is written: the next buffer fills meanwhile.
+        let (sender, receiver) = mpsc::channel(1);
+        assigned.senders.insert(body, sender.clone());
+        let target = Target { key, fence: assigned.fence.clone(), cancel: assigned.cancel.clone() };
+        let (uploader, generation) = (Arc::clone(&self.uploader), assigned.generation);
+        self.running.insert((generation, body), false);
+        let partition = partition.clone();
+        self.uploads.spawn(async move {
+            let result = uploader.run(&target, receiver).await;
+            Outcome { partition, generation, body, result }
+        });
+        Some(sender)
+    }
+
+    fn report_null(&self, record: &SinkRecord) -> Result<(), ConnectError> {
+        match &self.context.errant_reporter {
+            Some(reporter) if self.reports_nulls => {
+                reporter.report(record, ConnectError::data("skipping a record with a null value"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn stopping() -> ConnectError {
+    ConnectError::retriable("waiting for uploads while the task stops")
+}

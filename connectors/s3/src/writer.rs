@@ -1,0 +1,382 @@
+//! The files of one topic partition: which file a record goes to, and when all of them are closed. A pure state
+//! machine: no clock, no network. The task feeds it runs of records and carries out the events it returns.
+//!
+//! State is kept by the original topic and partition, whose offsets are committed; files are named by the topic and
+//! partition that transforms left.
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use connect_core::error::{ConnectError, RecordFailure};
+use connect_core::kit::ByteBudget;
+use connect_core::record::SinkRecord;
+use connector_formats::RecordFormat;
+
+use crate::naming::ObjectNaming;
+use crate::partitioner::{Partitioner, TimeMemo};
+use crate::time_zone::next_scheduled_ms;
+
+pub(crate) use file::{Chunk, ClosedFile};
+use file::{OpenFile, same_schema};
+
+/// What becomes of records with a null value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NullPolicy {
+    /// The task fails.
+    Fail,
+    /// They are skipped.
+    Ignore,
+    /// Their keys and headers are written to the tombstone directory.
+    Write,
+}
+
+/// What is written of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The value.
+    Value,
+    /// The key.
+    Key,
+    /// The headers.
+    Headers,
+}
+
+/// One of the files written side by side.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    pub(crate) part: Part,
+    pub(crate) format: RecordFormat,
+    /// Everything after the stem of the name.
+    pub(crate) extension: String,
+}
+
+/// What the configuration says about files; shared by all partitions of a task.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) naming: ObjectNaming,
+    pub(crate) partitioner: Partitioner,
+    pub(crate) flush_size: i64,
+    pub(crate) rotate_interval_ms: Option<i64>,
+    pub(crate) schedule: Option<(i64, TimeZone)>,
+    pub(crate) rotate_on_partition_change: bool,
+    pub(crate) max_open_files: Option<usize>,
+    pub(crate) nulls: NullPolicy,
+    pub(crate) tombstone: String,
+    pub(crate) outputs: Vec<Output>,
+    /// Bytes at which a buffer is handed to its upload.
+    pub(crate) chunk_size: usize,
+    /// First size of a buffer.
+    pub(crate) initial_capacity: usize,
+}
+
+/// Files closed together: one offset covers them all.
+#[derive(Debug)]
+pub(crate) struct Rotated {
+    /// Offset of the first record in them.
+    pub(crate) first: i64,
+    /// Offset after the last record in them.
+    pub(crate) next: i64,
+    pub(crate) files: Vec<ClosedFile>,
+}
+
+/// What the task must do before the partition goes on.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Upload these files and commit them together.
+    Rotated(Rotated),
+    /// Hand on buffers that are full.
+    Full(Vec<Chunk>),
+}
+
+/// How far a run of records got.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// Records taken, skipped or refused.
+    pub(crate) taken: usize,
+    pub(crate) event: Option<Event>,
+}
+
+/// What happened to records that were not written, by index into the run.
+#[derive(Debug, Default)]
+pub(crate) struct NotWritten {
+    pub(crate) failed: Vec<RecordFailure>,
+    pub(crate) ignored: Vec<usize>,
+}
+
+/// The open files of one topic partition.
+#[derive(Debug)]
+pub(crate) struct PartitionWriter {
+    rules: Arc<Rules>,
+    budget: ByteBudget,
+    files: Vec<OpenFile>,
+    index: HashMap<String, usize>,
+    /// The file written last.
+    current: usize,
+    records: i64,
+    first: i64,
+    next: i64,
+    base_ms: Option<i64>,
+    scheduled_ms: Option<i64>,
+    next_body: u64,
+    memo: TimeMemo,
+    scratch: String,
+}
+
+impl PartitionWriter {
+    pub(crate) fn new(rules: Arc<Rules>, budget: ByteBudget, now_ms: i64) -> Self {
+        let scheduled_ms = rules.schedule.as_ref().map(|(ms, zone)| next_scheduled_ms(now_ms, *ms, zone));
+        Self {
+            rules,
+            budget,
+            files: Vec::new(),
+            index: HashMap::new(),
+            current: 0,
+            records: 0,
+            first: 0,
+            next: 0,
+            base_ms: None,
+            scheduled_ms,
+            next_body: 0,
+            memo: TimeMemo::default(),
+            scratch: String::new(),
+        }
+    }
+
+    /// Returns the offset of the first record in an open file; `None` without one.
+    pub(crate) fn first_offset(&self) -> Option<i64> {
+        (self.records > 0).then_some(self.first)
+    }
+
+    /// Returns when the wall clock closes the open files; `None` if it does not.
+    pub(crate) fn due_ms(&self) -> Option<i64> {
+        self.scheduled_ms.filter(|_| self.records > 0)
+    }
+
+    /// Returns the bytes held in buffers.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.files.iter().flat_map(|file| &file.bodies).map(|body| body.lease.size()).sum()
+    }
+
+    /// Returns the size of the fullest buffer, in bytes.
+    pub(crate) fn largest_body(&self) -> usize {
+        self.files.iter().flat_map(|file| &file.bodies).map(|body| body.buffer.len()).max().unwrap_or(0)
+    }
+
+    /// Takes records up to the first event.
+    ///
+    /// # Errors
+    /// Fatal when `behavior.on.null.values` is `fail` and a value is null.
+    pub(crate) fn write(
+        &mut self,
+        run: &[SinkRecord],
+        now_ms: i64,
+        not_written: &mut NotWritten,
+    ) -> Result<Progress, ConnectError> {
+        self.renew_schedule(now_ms);
+        for (position, record) in run.iter().enumerate() {
+            let is_tombstone = record.value.is_null();
+            if is_tombstone && !self.takes_null(position, record, not_written)? {
+                continue;
+            }
+            let (time_ms, known) = match self.place(record, is_tombstone, now_ms) {
+                Ok(place) => place,
+                Err(error) => {
+                    not_written.failed.push(RecordFailure { index: position, error });
+                    continue;
+                }
+            };
+            self.base_ms = self.base_ms.or(time_ms);
+            if self.must_rotate(record, time_ms, known, is_tombstone, now_ms) {
+                let event = Some(Event::Rotated(self.rotate(now_ms)));
+                return Ok(Progress { taken: position, event });
+            }
+            let slot = known.unwrap_or_else(|| self.open_file(record, is_tombstone));
+            if let Err(error) = self.files[slot].append(record, &self.rules.outputs) {
+                self.drop_if_empty(slot);
+                not_written.failed.push(RecordFailure { index: position, error });
+                continue;
+            }
+            if self.records == 0 {
+                self.first = record.offset;
+            }
+            self.current = slot;
+            self.records += 1;
+            self.next = record.offset + 1;
+            if self.records >= self.rules.flush_size {
+                let event = Some(Event::Rotated(self.rotate(now_ms)));
+                return Ok(Progress { taken: position + 1, event });
+            }
+            let full = self.files[slot].take_chunks(self.rules.chunk_size, &self.budget);
+            if !full.is_empty() {
+                return Ok(Progress { taken: position + 1, event: Some(Event::Full(full)) });
+            }
+        }
+        Ok(Progress { taken: run.len(), event: None })
+    }
+
+    /// Closes the files if the wall clock asks for it; called when there are no records, too.
+    pub(crate) fn idle(&mut self, now_ms: i64) -> Option<Rotated> {
+        self.due_ms().is_some_and(|due| now_ms >= due).then(|| self.rotate(now_ms))
+    }
+
+    /// Closes all files.
+    pub(crate) fn rotate(&mut self, now_ms: i64) -> Rotated {
+        self.scheduled_ms =
+            self.rules.schedule.as_ref().map(|(ms, zone)| next_scheduled_ms(now_ms, *ms, zone));
+        self.index.clear();
+        self.current = 0;
+        self.records = 0;
+        self.base_ms = None;
+        let files = self.files.drain(..).map(OpenFile::close).collect();
+        Rotated { first: self.first, next: self.next, files }
+    }
+
+    /// Takes the fullest buffer, to make room; nothing if it is smaller than `least` bytes.
+    pub(crate) fn spill(&mut self, least: usize) -> Vec<Chunk> {
+        let size = self.largest_body().max(least);
+        let budget = &self.budget;
+        self.files
+            .iter_mut()
+            .map(|file| file.take_chunks(size, budget))
+            .find(|chunks| !chunks.is_empty())
+            .unwrap_or_default()
+    }
+
+    fn takes_null(
+        &self,
+        position: usize,
+        record: &SinkRecord,
+        not_written: &mut NotWritten,
+    ) -> Result<bool, ConnectError> {
+        match self.rules.nulls {
+            NullPolicy::Write => Ok(true),
+            NullPolicy::Ignore => {
+                not_written.ignored.push(position);
+                Ok(false)
+            }
+            NullPolicy::Fail => Err(ConnectError::data(format!(
+                "writing a null value at offset `{}` of `{}`: `behavior.on.null.values` is `fail` \
+                 (use `ignore` or `write`)",
+                record.offset,
+                record.original_partition()
+            ))),
+        }
+    }
+
+    /// Finds the file of a record: its time, and the slot of its file if that is open. The directory is left in
+    /// `scratch` unless the file is that of the record before.
+    fn place(
+        &mut self,
+        record: &SinkRecord,
+        is_tombstone: bool,
+        now_ms: i64,
+    ) -> Result<(Option<i64>, Option<usize>), ConnectError> {
+        let rules = &self.rules;
+        let time_ms = rules.partitioner.time(record, is_tombstone, now_ms)?;
+        let current = self.files.get(self.current).filter(|file| file.has_coordinates(record));
+        let is_default = matches!(rules.partitioner, Partitioner::Default);
+        if is_default && !is_tombstone && current.is_some_and(|file| !file.is_tombstone) {
+            return Ok((time_ms, Some(self.current)));
+        }
+        self.scratch.clear();
+        if is_tombstone {
+            self.scratch.push_str(&rules.tombstone);
+        } else {
+            rules.partitioner.encode(record, time_ms, &mut self.memo, &mut self.scratch)?;
+        }
+        if current.is_some_and(|file| file.is_tombstone == is_tombstone && file.encoded == self.scratch) {
+            return Ok((time_ms, Some(self.current)));
+        }
+        let length = self.scratch.len();
+        write!(self.scratch, "\n{}\n{}", record.topic, partition_of(record)).expect("writing to a string");
+        let slot = self.index.get(&self.scratch).copied();
+        self.scratch.truncate(length);
+        Ok((time_ms, slot))
+    }
+
+    fn must_rotate(
+        &self,
+        record: &SinkRecord,
+        time_ms: Option<i64>,
+        slot: Option<usize>,
+        is_tombstone: bool,
+        now_ms: i64,
+    ) -> bool {
+        if self.records == 0 {
+            return false;
+        }
+        let is_new_file = slot.is_none();
+        // Covers the flip between values with and without schema, which Confluent checks before the schema.
+        let is_other_schema =
+            slot.is_some_and(|slot| !same_schema(self.files[slot].schema.as_ref(), record.value.schema()));
+        let is_at_file_limit =
+            is_new_file && self.rules.max_open_files.is_some_and(|most| self.files.len() >= most);
+        is_other_schema
+            || is_at_file_limit
+            || self.scheduled_ms.is_some_and(|due| now_ms >= due)
+            || self.is_interval_over(time_ms, slot, is_tombstone)
+    }
+
+    fn is_interval_over(&self, time_ms: Option<i64>, slot: Option<usize>, is_tombstone: bool) -> bool {
+        let (Some(interval_ms), Some(time_ms), Some(base_ms)) =
+            (self.rules.rotate_interval_ms, time_ms, self.base_ms)
+        else {
+            return false;
+        };
+        if time_ms.saturating_sub(base_ms) >= interval_ms {
+            return true;
+        }
+        let tombstone = self.rules.tombstone.as_str();
+        let is_beside_tombstones =
+            is_tombstone || self.files.get(self.current).is_some_and(|file| file.encoded.contains(tombstone));
+        self.rules.rotate_on_partition_change && slot != Some(self.current) && !is_beside_tombstones
+    }
+
+    /// Opens the file of the directory in `scratch`.
+    fn open_file(&mut self, record: &SinkRecord, is_tombstone: bool) -> usize {
+        let rules = Arc::clone(&self.rules);
+        let partition = partition_of(record);
+        let encoded = self.scratch.clone();
+        let stem = rules.naming.stem(&record.topic, &encoded, partition, record.offset);
+        let outputs: Vec<&Output> =
+            rules.outputs.iter().filter(|output| !is_tombstone || output.part != Part::Value).collect();
+        let mut file = OpenFile::new(record, encoded, is_tombstone);
+        for output in outputs {
+            let key = format!("{stem}{}", output.extension);
+            file.add_body(self.next_body, key, output.part, rules.initial_capacity, &self.budget);
+            self.next_body += 1;
+        }
+        self.index.insert(format!("{}\n{}\n{partition}", self.scratch, record.topic), self.files.len());
+        self.files.push(file);
+        self.files.len() - 1
+    }
+
+    fn drop_if_empty(&mut self, slot: usize) {
+        if self.files[slot].records == 0 {
+            self.files.pop();
+            self.index.retain(|_, known| *known != slot);
+        }
+    }
+
+    /// With nothing open, a scheduled time that has passed means nothing: the next one counts.
+    fn renew_schedule(&mut self, now_ms: i64) {
+        if let (Some(due), Some((interval_ms, zone))) = (self.scheduled_ms, &self.rules.schedule)
+            && self.records == 0
+            && now_ms >= due
+        {
+            self.scheduled_ms = Some(next_scheduled_ms(now_ms, *interval_ms, zone));
+        }
+    }
+}
+
+/// Returns the partition that names are built from.
+pub(crate) fn partition_of(record: &SinkRecord) -> i32 {
+    record.partition.unwrap_or(record.origin.partition)
+}
