@@ -3,6 +3,7 @@
 //! Arrows between rooms: `cli` → `rest` → `herder` → {`task`, `stores`} → `kafka` → `connect-core`.
 //! `config`, `obs` and `shutdown` may be used by any room.
 
+pub mod cli;
 pub mod config;
 pub mod herder;
 pub mod kafka;

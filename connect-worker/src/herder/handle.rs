@@ -261,15 +261,15 @@ impl HerderHandle {
     }
 
     async fn check(&self, raw: RawProps) -> Result<(), HerderError> {
-        let errors = self.validate(raw).await.map_err(|failure| failure.error)?.errors;
-        if errors.is_empty() {
+        let checked = self.validate(raw).await.map_err(|failure| failure.error)?;
+        if checked.error_count == 0 {
             return Ok(());
         }
         Err(HerderError::bad_request(format!(
             "Connector configuration is invalid and contains the following {} error(s):\n{}\nYou can also find the \
              above list of errors at the endpoint `/connector-plugins/{{connectorType}}/config/validate`",
-            errors.len(),
-            errors.join("\n")
+            checked.error_count,
+            checked.errors.join("\n")
         )))
     }
 

@@ -30,6 +30,8 @@ pub type RawProps = IndexMap<String, Option<String>>;
 /// The outcome of a validation.
 #[derive(Debug, Clone)]
 pub struct Validation {
+    /// Number of errors, as the answer counts them.
+    pub error_count: usize,
     /// All errors in the order of the answer's keys.
     pub errors: Vec<String>,
     /// The answer of `PUT /connector-plugins/{p}/config/validate`.
@@ -163,10 +165,4 @@ pub trait OffsetStore: Send + Sync {
     /// # Errors
     /// Fails when the store cannot be written.
     async fn write(&self, connector: &str, changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError>;
-
-    /// Makes everything durable before the worker ends.
-    ///
-    /// # Errors
-    /// Fails when the store cannot be written.
-    async fn flush(&self) -> Result<(), ConnectError>;
 }

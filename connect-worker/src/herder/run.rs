@@ -196,9 +196,6 @@ impl Herder {
             }
         }
         self.work.shutdown().await;
-        if let Err(error) = self.source_offsets.flush().await {
-            tracing::error!(error = %error, "flushing source offsets");
-        }
         self.stages.complete();
         StopReport { abandoned: self.abandoned }
     }

@@ -10,6 +10,7 @@ mod cors;
 mod error;
 mod headers;
 mod jackson;
+mod level_table;
 mod loggers;
 mod offsets;
 mod plugins;
@@ -20,6 +21,7 @@ mod server;
 mod uri;
 
 pub use config::{Advertised, ListenerAddress, RestConfig, Scheme};
+pub use level_table::LevelTable;
 pub use loggers::{LevelControl, LoggerLevel};
 pub use root::{Readiness, WorkerInfo};
 pub use router::{RestState, admin_router, main_router};

@@ -1,5 +1,6 @@
 //! The root resource, `/health` and `/metrics`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
@@ -26,17 +27,28 @@ pub struct WorkerInfo {
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
     info: Arc<OnceLock<WorkerInfo>>,
+    has_started: Arc<AtomicBool>,
 }
 
 impl Readiness {
-    /// Makes the worker ready; only the first call counts.
-    pub fn set_ready(&self, info: WorkerInfo) {
+    /// Opens the resources; only the first call counts.
+    pub fn open(&self, info: WorkerInfo) {
         self.info.get_or_init(|| info);
     }
 
-    /// Returns what is known once the worker is ready.
+    /// Makes the worker healthy: its start-up is over.
+    pub fn set_started(&self) {
+        self.has_started.store(true, Ordering::Release);
+    }
+
+    /// Returns what is known once the resources are open.
     pub fn info(&self) -> Option<&WorkerInfo> {
         self.info.get()
+    }
+
+    /// Returns whether the start-up is over.
+    pub fn has_started(&self) -> bool {
+        self.has_started.load(Ordering::Acquire)
     }
 }
 
@@ -57,7 +69,7 @@ pub(crate) async fn root(State(state): State<RestState>) -> Answer {
 /// `GET /health`.
 pub(crate) async fn health(State(state): State<RestState>) -> Answer {
     let stage = || state.herder.stage().map(|stage| format!(" {stage}")).unwrap_or_default();
-    if state.readiness.info().is_none() {
+    if !state.readiness.has_started() {
         let message = format!("Worker is still starting up.{}", stage());
         return json(StatusCode::SERVICE_UNAVAILABLE, &Health { status: "starting", message });
     }

@@ -1,0 +1,159 @@
+//! The rooms of the worker in the shapes that the herder asks for.
+
+use std::sync::Arc;
+
+use connect_core::async_trait;
+use connect_core::config::Props;
+use connect_core::connector::SinkOffsetChanges;
+use connect_core::data::Map;
+use connect_core::error::ConnectError;
+use connect_core::plugin::Registry;
+use connect_core::record::Offsets;
+use serde_json::Value as Json;
+use tokio::sync::mpsc;
+
+use crate::config::clients::sink_group;
+use crate::config::{ClientKind, ConfigTransformer, WorkerConfig, client_props};
+use crate::herder::ports::{
+    ConfigResolver, OffsetStore, PluginCatalog, RawProps, SinkOffsets, SinkOffsetsError, TaskSpawner,
+    ValidateError, Validation,
+};
+use crate::herder::{HerderError, HerderErrorKind};
+use crate::kafka::admin::{Admin, AdminError};
+use crate::plugins::{self, plugin_config, plugin_list};
+use crate::stores::offsets::{self, ConnectorOffsets};
+use crate::task::{Spawner, TaskEvent, TaskHandle, TaskSpec};
+
+impl TaskSpawner for Spawner {
+    fn start(&self, spec: TaskSpec, events: mpsc::UnboundedSender<TaskEvent>) -> TaskHandle {
+        Spawner::start(self, spec, events)
+    }
+}
+
+impl ConfigResolver for ConfigTransformer {
+    fn resolve(&self, props: &Props) -> Result<Props, ConnectError> {
+        self.transform(props).map(|transformed| transformed.props)
+    }
+}
+
+/// The plug-ins of a worker.
+pub(super) struct Catalog {
+    pub(super) registry: Registry,
+    pub(super) worker: Arc<WorkerConfig>,
+}
+
+impl PluginCatalog for Catalog {
+    fn list(&self, connectors_only: bool) -> Json {
+        json(&plugin_list(&self.registry, connectors_only))
+    }
+
+    fn config(&self, plugin: &str, version: Option<&str>) -> Result<Json, HerderError> {
+        let keys = plugin_config(&self.registry, plugin, version);
+        keys.map(|keys| json(&keys)).map_err(|error| refusal(error.status, error.message))
+    }
+
+    fn validate(&self, props: &RawProps) -> Result<Validation, ValidateError> {
+        match plugins::validate(&self.registry, &self.worker, props) {
+            Ok(infos) => {
+                let errors = infos.errors().flat_map(|(_, errors)| errors.iter().cloned()).collect();
+                Ok(Validation { error_count: infos.error_count, errors, body: json(&infos) })
+            }
+            Err(error) => {
+                Err(ValidateError { class: error.class, error: refusal(error.status, error.message) })
+            }
+        }
+    }
+}
+
+/// Plain structs of text and numbers always have a JSON form.
+fn json(value: &impl serde::Serialize) -> Json {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn refusal(status: u16, message: String) -> HerderError {
+    let kind = match status {
+        400 => HerderErrorKind::BadRequest,
+        404 => HerderErrorKind::NotFound,
+        _ => HerderErrorKind::Internal,
+    };
+    HerderError { kind, message }
+}
+
+/// Offsets of sinks, asked of the brokers with each connector's own settings.
+pub(super) struct GroupOffsets {
+    pub(super) worker: Arc<WorkerConfig>,
+}
+
+impl GroupOffsets {
+    fn admin(&self, connector: &str, props: &Props) -> Result<(Admin, String), ConnectError> {
+        let client = client_props(ClientKind::WorkerAdmin, &self.worker, connector, None, props)?;
+        let admin = Admin::new(&client).map_err(unreachable_group)?;
+        Ok((admin, sink_group(connector, props)))
+    }
+}
+
+#[async_trait]
+impl SinkOffsets for GroupOffsets {
+    async fn list(&self, connector: &str, props: &Props) -> Result<Offsets, ConnectError> {
+        let (admin, group) = self.admin(connector, props)?;
+        let offsets = admin.group_offsets(&group).await.map_err(unreachable_group)?;
+        Ok(offsets.into_iter().collect())
+    }
+
+    async fn alter(
+        &self,
+        connector: &str,
+        props: &Props,
+        changes: &SinkOffsetChanges,
+    ) -> Result<(), SinkOffsetsError> {
+        let (admin, group) = self.admin(connector, props).map_err(SinkOffsetsError::Other)?;
+        let (mut set, mut deleted) = (Offsets::new(), Vec::new());
+        for (partition, offset) in changes {
+            match offset {
+                Some(offset) => drop(set.insert(partition.clone(), *offset)),
+                None => deleted.push(partition.clone()),
+            }
+        }
+        if !set.is_empty() {
+            admin.alter_group_offsets(&group, &set).await.map_err(group_error)?;
+        }
+        if !deleted.is_empty() {
+            admin.delete_group_offsets(&group, &deleted).await.map_err(group_error)?;
+        }
+        Ok(())
+    }
+
+    async fn reset(&self, connector: &str, props: &Props) -> Result<(), SinkOffsetsError> {
+        let (admin, group) = self.admin(connector, props).map_err(SinkOffsetsError::Other)?;
+        admin.delete_group(&group).await.map_err(group_error)
+    }
+}
+
+fn unreachable_group(error: AdminError) -> ConnectError {
+    ConnectError::fatal("asking for offsets of a consumer group").because(error)
+}
+
+fn group_error(error: AdminError) -> SinkOffsetsError {
+    match error {
+        AdminError::GroupActive { .. } => SinkOffsetsError::GroupNotEmpty,
+        other => SinkOffsetsError::Other(
+            ConnectError::fatal("changing offsets of a consumer group").because(other),
+        ),
+    }
+}
+
+/// Offsets of sources, in the worker's store.
+pub(super) struct SourceOffsets {
+    pub(super) store: Arc<dyn offsets::OffsetStore>,
+}
+
+#[async_trait]
+impl OffsetStore for SourceOffsets {
+    async fn list(&self, connector: &str) -> Result<Vec<(Map, Map)>, ConnectError> {
+        ConnectorOffsets::new(Arc::clone(&self.store), connector).list().await
+    }
+
+    async fn write(&self, connector: &str, changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError> {
+        ConnectorOffsets::new(Arc::clone(&self.store), connector).set(&changes).await
+    }
+}
