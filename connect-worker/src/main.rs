@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `sluice`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    connect_worker::cli::run()
+}
