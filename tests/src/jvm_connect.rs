@@ -58,6 +58,11 @@ impl JvmConnect {
         self.folder.path()
     }
 
+    /// Returns the worker's process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Stops the worker in the ordinary way.
     pub fn stop(&mut self) {
         self.process.terminate();

@@ -28,7 +28,6 @@ struct State {
     positions: Offsets,
     rebalances: VecDeque<Rebalance>,
     failing_commits: u32,
-    commits: Vec<Offsets>,
     is_closed: bool,
 }
 
@@ -58,11 +57,6 @@ impl MemoryKafka {
     /// Returns the committed offsets.
     pub(crate) fn committed(&self) -> Offsets {
         self.lock().committed.clone()
-    }
-
-    /// Returns every commit in order.
-    pub(crate) fn commits(&self) -> Vec<Offsets> {
-        self.lock().commits.clone()
     }
 
     /// Returns whether the consumer left orderly.
@@ -167,8 +161,7 @@ impl BatchConsumer for MemoryConsumer {
                 state.failing_commits -= 1;
                 return Err(KafkaError::Retriable("injected commit failure".to_owned()));
             }
-            state.committed.extend(offsets.clone());
-            state.commits.push(offsets);
+            state.committed.extend(offsets);
             Ok(())
         })
     }

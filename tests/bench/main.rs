@@ -1,0 +1,84 @@
+//! The benchmark: Sluice's sinks, the floor that librdkafka sets, and JVM Kafka Connect's file sink, on one topic in
+//! one run. Figures are records per second and per CPU-second of the process, and its peak memory.
+//!
+//! `make bench` runs it. `SLUICE_BENCH_RECORDS` sets the number of records (1,000,000), `SLUICE_BENCH_RUNS` how often
+//! each path is run (3; the best is the warm figure).
+#![expect(clippy::print_stdout, reason = "the benchmark's output is its result")]
+
+mod floor;
+mod load;
+mod measure;
+mod paths;
+
+use std::env;
+
+use connect_tests::kafka::Kafka;
+use measure::Figures;
+
+/// Partitions of the topic.
+const PARTITIONS: i32 = 6;
+const TOPIC: &str = "bench_logs";
+
+fn main() {
+    let arguments: Vec<String> = env::args().collect();
+    if let [_, mode, bootstrap, records] = arguments.as_slice()
+        && mode == "floor"
+    {
+        // The floor is measured in a process of its own, so that its CPU and memory are librdkafka's alone.
+        return floor::consume(bootstrap, records.parse().expect("a number of records"));
+    }
+    let records = number("SLUICE_BENCH_RECORDS", 1_000_000);
+    let runs = number("SLUICE_BENCH_RUNS", 3);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(run(records, runs));
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+async fn run(records: u64, runs: u64) {
+    let kafka = Kafka::start();
+    let bootstrap = kafka.bootstrap();
+    kafka.client().create_topic(TOPIC, PARTITIONS).await;
+    let bytes = load::produce(&bootstrap, records);
+    println!("{records} JSON logs of {} bytes, lz4, {PARTITIONS} partitions, real Kafka", bytes / records);
+
+    let mut rows: Vec<(&str, Vec<Figures>)> = Vec::new();
+    let start = paths::start(&bootstrap).await;
+    rows.push(("librdkafka batches (floor)", paths::floor(&bootstrap, records, runs)));
+    rows.push(("Sluice file sink", paths::sluice_file(&bootstrap, records, runs).await));
+    rows.push(("Sluice S3 sink", paths::sluice_s3(&bootstrap, records, runs, "none").await));
+    rows.push(("Sluice S3 sink, gzip", paths::sluice_s3(&bootstrap, records, runs, "gzip").await));
+    rows.push(("JVM file sink", paths::jvm_file(&bootstrap, records, runs).await));
+    drop(kafka);
+
+    println!("\nREST ready after {:.2} s; idle {} MiB (peak)", start.ready.as_secs_f64(), start.idle_mib);
+    println!(
+        "\n{:<28}{:>14}{:>14}{:>14}{:>12}",
+        "", "cold rec/CPU-s", "best rec/CPU-s", "best rec/s", "peak MiB"
+    );
+    for (name, figures) in &rows {
+        let (cold, best) = (figures[0], Figures::best(figures));
+        let peak = figures.iter().map(|figure| figure.peak_mib).max().unwrap_or(0);
+        println!(
+            "{name:<28}{:>14.0}{:>14.0}{:>14.0}{peak:>12}",
+            cold.per_cpu_second(),
+            best.per_cpu_second(),
+            best.per_second()
+        );
+    }
+    let best = |name: &str| {
+        let row = rows.iter().find(|(row, _)| *row == name).expect("measured above");
+        Figures::best(&row.1).per_cpu_second()
+    };
+    let (floor, jvm) = (best("librdkafka batches (floor)"), best("JVM file sink"));
+    println!("\nratios of best records per CPU-second:");
+    for name in ["Sluice file sink", "Sluice S3 sink", "Sluice S3 sink, gzip"] {
+        println!(
+            "{name:<28}{:>6.1} × JVM file sink{:>8.0} % of the floor",
+            best(name) / jvm,
+            100.0 * best(name) / floor
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! CPU time and memory of a process, from `/proc`.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// What one run of one path took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
+    /// Records delivered.
+    pub(crate) records: u64,
+    /// User and system time of the process.
+    pub(crate) cpu: Duration,
+    /// Elapsed time.
+    pub(crate) wall: Duration,
+    /// Peak resident memory in MiB.
+    pub(crate) peak_mib: u64,
+}
+
+impl Figures {
+    /// Returns records per second of CPU.
+    pub(crate) fn per_cpu_second(&self) -> f64 {
+        self.records as f64 / self.cpu.as_secs_f64()
+    }
+
+    /// Returns records per second.
+    pub(crate) fn per_second(&self) -> f64 {
+        self.records as f64 / self.wall.as_secs_f64()
+    }
+
+    /// Returns the run with the most records per CPU-second.
+    pub(crate) fn best(runs: &[Figures]) -> Figures {
+        let best = runs.iter().max_by(|a, b| a.per_cpu_second().total_cmp(&b.per_cpu_second()));
+        *best.expect("at least one run")
+    }
+}
+
+/// A process under measurement.
+pub(crate) struct Meter {
+    pid: u32,
+    started: Instant,
+    cpu: Duration,
+}
+
+impl Meter {
+    /// Begins to measure a running process.
+    pub(crate) fn start(pid: u32) -> Self {
+        Self { pid, started: Instant::now(), cpu: cpu_time(pid) }
+    }
+
+    /// Returns what the process used since the start.
+    pub(crate) fn stop(&self, records: u64) -> Figures {
+        Figures {
+            records,
+            wall: self.started.elapsed(),
+            cpu: cpu_time(self.pid) - self.cpu,
+            peak_mib: peak_mib(self.pid),
+        }
+    }
+}
+
+/// Returns the peak resident memory of a process in MiB.
+pub(crate) fn peak_mib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kilobytes / 1_024
+}
+
+fn cpu_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process lives");
+    // The command in parentheses may hold blanks; the numbers follow it.
+    let numbers: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: u64 = numbers[11..=12].iter().map(|number| number.parse::<u64>().expect("a number")).sum();
+    // Linux reports to user space in hundredths of a second.
+    Duration::from_millis(ticks * 10)
+}
+
+/// Returns CPU time and peak memory in MiB of this process since it began.
+pub(crate) fn own_usage() -> (Duration, u64) {
+    let pid = std::process::id();
+    (cpu_time(pid), peak_mib(pid))
+}
