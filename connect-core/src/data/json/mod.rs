@@ -6,17 +6,20 @@
 
 mod canonical;
 mod decode;
+mod digits;
 mod envelope;
 mod error;
+mod fast;
 mod java;
 mod node;
 mod number;
+mod open;
 mod reader;
 mod strings;
 mod text;
 mod writer;
 
-pub use canonical::{datum_of_node, schemaless_datum};
+pub use canonical::{datum_of_node, schemaless_datum, schemaless_datum_by_tree};
 pub use decode::{decode_canonical, to_value};
 pub use envelope::{may_be_object_with, split_object};
 pub use error::JsonError;

@@ -2,20 +2,15 @@
 //! error texts. Only the first value of a text is read.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use crate::data::json::error::{location, source_text};
-use crate::data::json::{JsonError, Node, Number};
+use crate::data::json::open::{Open, Scope};
+use crate::data::json::{JsonError, Node};
 
 /// How deep arrays and objects may nest, as Jackson's `StreamReadConstraints` has it.
 pub const MAX_DEPTH: usize = 1000;
-/// How many bytes a number may have.
-const MAX_NUMBER_LEN: usize = 1000;
 /// How many bytes a key may have.
 const MAX_NAME_LEN: usize = 50_000;
-/// Members up to which duplicate keys are found by looking at each pair.
-const FEW_MEMBERS: usize = 16;
 
 const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
@@ -29,7 +24,7 @@ pub fn read(input: &[u8]) -> Result<Node<'_>> {
     let input = input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input);
     let mut reader = Reader { input, position: 0 };
     let Some(byte) = reader.skip_space()? else { return Ok(Node::Missing) };
-    let node = reader.value(byte, 0, Scope::Root)?;
+    let node = reader.value(byte, 0)?;
     if matches!(node, Node::Number(_)) {
         reader.check_root_space()?;
     }
@@ -43,19 +38,11 @@ pub fn read(input: &[u8]) -> Result<Node<'_>> {
 pub fn read_whole(input: &[u8], depth: usize) -> Result<Node<'_>> {
     let mut reader = Reader { input, position: 0 };
     let Some(byte) = reader.skip_space()? else { return reader.end("Unexpected end-of-input") };
-    let node = reader.value(byte, depth, Scope::Root)?;
+    let node = reader.value(byte, depth)?;
     match reader.skip_space()? {
         None => Ok(node),
         Some(_) => reader.unexpected(reader.position, ": Expected end of input"),
     }
-}
-
-/// Where a value stands.
-#[derive(Clone, Copy)]
-enum Scope {
-    Root,
-    Array(usize),
-    Object(usize),
 }
 
 pub(super) struct Reader<'a> {
@@ -131,14 +118,60 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    fn value(&mut self, byte: u8, depth: usize, scope: Scope) -> Result<Node<'a>> {
+    /// Reads a value. Containers are kept on a list of their own rather than on the stack: they may nest deeply.
+    fn value(&mut self, first: u8, depth: usize) -> Result<Node<'a>> {
+        let mut open: Vec<Open<'a>> = Vec::new();
+        let mut byte = first;
+        loop {
+            let mut node = match byte {
+                b'{' | b'[' => {
+                    self.check_depth(depth + open.len() + 1)?;
+                    let mut container = Open::new(byte, self.position);
+                    self.position += 1;
+                    let next = self.entry_start(container.scope)?;
+                    if !self.is_closed(next, container.scope)? {
+                        byte = self.entry(next, &mut container)?;
+                        open.push(container);
+                        continue;
+                    }
+                    container.finish()
+                }
+                _ => self.scalar(byte, open.last().map_or(Scope::Root, |container| container.scope))?,
+            };
+            loop {
+                let Some(mut container) = open.pop() else { return Ok(node) };
+                container.add(node);
+                let next = self.entry_start(container.scope)?;
+                if self.is_closed(next, container.scope)? {
+                    node = container.finish();
+                    continue;
+                }
+                let next = self.after_comma(next, container.scope)?;
+                byte = self.entry(next, &mut container)?;
+                open.push(container);
+                break;
+            }
+        }
+    }
+
+    /// Reads up to the value of an entry, and returns the value's first byte.
+    fn entry(&mut self, next: u8, container: &mut Open<'a>) -> Result<u8> {
+        if matches!(container.scope, Scope::Array(_)) {
+            return Ok(next);
+        }
+        container.keys.push(self.key(next)?);
+        match self.skip_space()? {
+            Some(byte) => Ok(byte),
+            None => self.end("Unexpected end-of-input within/between Object entries"),
+        }
+    }
+
+    fn scalar(&mut self, byte: u8, scope: Scope) -> Result<Node<'a>> {
         match byte {
             b'"' => {
                 self.position += 1;
                 Ok(Node::String(self.string("VALUE_STRING")?))
             }
-            b'{' => self.object(self.deeper(depth)?),
-            b'[' => self.array(self.deeper(depth)?),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.literal("true", Node::Boolean(true)),
             b'f' => self.literal("false", Node::Boolean(false)),
@@ -147,14 +180,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn deeper(&self, depth: usize) -> Result<usize> {
-        if depth < MAX_DEPTH {
-            return Ok(depth + 1);
+    fn check_depth(&self, depth: usize) -> Result<()> {
+        if depth <= MAX_DEPTH {
+            return Ok(());
         }
         Err(JsonError::limit(format!(
-            "Document nesting depth ({}) exceeds the maximum allowed ({MAX_DEPTH}, from \
-             `StreamReadConstraints.getMaxNestingDepth()`)",
-            depth + 1
+            "Document nesting depth ({depth}) exceeds the maximum allowed ({MAX_DEPTH}, from \
+             `StreamReadConstraints.getMaxNestingDepth()`)"
         )))
     }
 
@@ -194,7 +226,7 @@ impl<'a> Reader<'a> {
         self.fail(start, format!("Unrecognized token '{token}': was expecting {VALUES}"))
     }
 
-    fn non_standard<T>(&self, position: usize, token: &str) -> Result<T> {
+    pub(super) fn non_standard<T>(&self, position: usize, token: &str) -> Result<T> {
         let message = format!(
             "Non-standard token '{token}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"
         );
@@ -212,46 +244,6 @@ impl<'a> Reader<'a> {
         }
         self.position += word.len();
         Ok(node)
-    }
-
-    fn array(&mut self, depth: usize) -> Result<Node<'a>> {
-        let start = self.position;
-        self.position += 1;
-        let scope = Scope::Array(start);
-        let mut items = Vec::new();
-        let mut next = self.entry_start(scope)?;
-        loop {
-            if self.is_closed(next, scope)? {
-                return Ok(Node::Array(items));
-            }
-            if !items.is_empty() {
-                next = self.after_comma(next, scope)?;
-            }
-            items.push(self.value(next, depth, scope)?);
-            next = self.entry_start(scope)?;
-        }
-    }
-
-    fn object(&mut self, depth: usize) -> Result<Node<'a>> {
-        let start = self.position;
-        self.position += 1;
-        let scope = Scope::Object(start);
-        let mut members = Vec::new();
-        let mut next = self.entry_start(scope)?;
-        loop {
-            if self.is_closed(next, scope)? {
-                return Ok(Node::Object(last_of_each(members)));
-            }
-            if !members.is_empty() {
-                next = self.after_comma(next, scope)?;
-            }
-            let key = self.key(next)?;
-            let Some(byte) = self.skip_space()? else {
-                return self.end("Unexpected end-of-input within/between Object entries");
-            };
-            members.push((key, self.value(byte, depth, scope)?));
-            next = self.entry_start(scope)?;
-        }
     }
 
     fn key(&mut self, byte: u8) -> Result<Cow<'a, [u8]>> {
@@ -329,72 +321,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<Node<'a>> {
-        let start = self.position;
-        if self.peek() == Some(b'-') {
-            self.position += 1;
-            match self.peek() {
-                Some(b'0'..=b'9') => {}
-                Some(b'I') if self.input[self.position..].starts_with(b"Infinity") => {
-                    return self.non_standard(start + 9, "-Infinity");
-                }
-                Some(_) => {
-                    let what = " in numeric value: expected digit (0-9) to follow minus sign, for valid numeric value";
-                    return self.unexpected(self.position, what);
-                }
-                None => return self.end("Unexpected end-of-input in null"),
-            }
-        }
-        self.digits();
-        let mut is_real = false;
-        if self.peek() == Some(b'.') {
-            is_real = true;
-            self.position += 1;
-            if self.digits() == 0 {
-                let place = if self.peek().is_some() { self.position } else { self.position - 1 };
-                return self.unexpected(place, " in numeric value: Decimal point not followed by a digit");
-            }
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            is_real = true;
-            self.exponent()?;
-        }
-        let bytes = &self.input[start..self.position];
-        if bytes.len() > MAX_NUMBER_LEN {
-            return Err(JsonError::limit(format!(
-                "Number value length ({}) exceeds the maximum allowed ({MAX_NUMBER_LEN}, from \
-                 `StreamReadConstraints.getMaxNumberLength()`)",
-                bytes.len()
-            )));
-        }
-        let text = std::str::from_utf8(bytes).unwrap_or("0");
-        if is_real {
-            check_scale(text)?;
-        }
-        Ok(Node::Number(Number::new(text, is_real)))
-    }
-
-    fn digits(&mut self) -> usize {
-        let rest = &self.input[self.position..];
-        let len = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-        self.position += len;
-        len
-    }
-
-    fn exponent(&mut self) -> Result<()> {
-        self.position += 1;
-        if matches!(self.peek(), Some(b'+' | b'-')) {
-            self.position += 1;
-        }
-        if self.digits() > 0 {
-            return Ok(());
-        }
-        if self.peek().is_none() {
-            return self.end("Unexpected end-of-input in null");
-        }
-        self.unexpected(self.position, " in numeric value: Exponent indicator not followed by a digit")
-    }
-
     fn check_root_space(&self) -> Result<()> {
         match self.peek() {
             None | Some(b' ' | b'\t' | b'\n' | b'\r') => Ok(()),
@@ -413,50 +339,4 @@ fn kind_and_start(scope: Scope) -> (&'static str, usize) {
 
 fn is_identifier_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x7F..)
-}
-
-/// `BigDecimal` holds its scale in 32 bits and refuses exponents beyond.
-fn check_scale(text: &str) -> Result<()> {
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let refuse = |reason: &str| {
-        Err(JsonError::number(format!(
-            "Value \"{text}\" can not be deserialized as `java.math.BigDecimal`, reason:  {reason}"
-        )))
-    };
-    let digits = exponent.trim_start_matches(['+', '-']).trim_start_matches('0');
-    if digits.len() > 10 {
-        return refuse("Too many nonzero exponent digits.");
-    }
-    let exponent: i64 = exponent.parse().unwrap_or(0);
-    let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    let scale = i64::try_from(fraction).unwrap_or(i64::MAX) - exponent;
-    if i32::try_from(scale).is_err() {
-        return refuse("Scale out of range.");
-    }
-    Ok(())
-}
-
-/// Keeps of each key the first place and the last value.
-fn last_of_each<'a>(members: Vec<(Cow<'a, [u8]>, Node<'a>)>) -> Vec<(Cow<'a, [u8]>, Node<'a>)> {
-    let few = members.len() <= FEW_MEMBERS;
-    if few
-        && members
-            .iter()
-            .enumerate()
-            .all(|(at, (key, _))| members[..at].iter().all(|(other, _)| other != key))
-    {
-        return members;
-    }
-    let mut places: HashMap<Cow<'a, [u8]>, usize> = HashMap::with_capacity(members.len());
-    let mut kept: Vec<(Cow<'a, [u8]>, Node<'a>)> = Vec::with_capacity(members.len());
-    for (key, value) in members {
-        match places.entry(key) {
-            Entry::Occupied(place) => kept[*place.get()].1 = value,
-            Entry::Vacant(place) => {
-                kept.push((place.key().clone(), value));
-                place.insert(kept.len() - 1);
-            }
-        }
-    }
-    kept
 }

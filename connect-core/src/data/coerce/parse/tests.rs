@@ -138,8 +138,7 @@ fn deep_nesting_is_a_string() {
 
 #[test]
 fn texts_read_back_what_was_written() {
-    for text in
-        ["[1,300]", "{\"a\":[1.5,\"x\"]}", "2020-02-29T12:13:14.015Z", "12:13:14.015Z", "2020-02-29"]
+    for text in ["[1,300]", "{\"a\":[1.5,\"x\"]}", "2020-02-29T12:13:14.015Z", "12:13:14.015Z", "2020-02-29"]
     {
         let mut written = String::new();
         crate::data::coerce::write_value_text(&mut written, &parse_string(text).value);

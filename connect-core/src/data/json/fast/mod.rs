@@ -1,0 +1,63 @@
+//! The fast way from a record's bytes to canonical text: one scan that validates and remembers spans, one pass that
+//! copies them in `HashMap` order. It builds no tree and, once it knows the keys, allocates nothing.
+//!
+//! It gives up (`None`) on everything rare: then the reader and writer of this module's parent do the work, and
+//! word the error if there is one. What it does return equals what they would.
+
+mod copy;
+mod scan;
+mod shapes;
+mod strings;
+
+use std::cell::RefCell;
+
+use crate::data::json::fast::copy::Copier;
+use crate::data::json::fast::scan::{Scan, Tape};
+use crate::data::json::fast::shapes::Shapes;
+
+/// What the fast way found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found<'o> {
+    /// `null`.
+    Null,
+    /// The input from `start` to `end` is canonical already.
+    Span { start: usize, end: usize },
+    /// Canonical text.
+    Text(&'o [u8]),
+}
+
+/// The state one thread keeps between documents.
+#[derive(Default)]
+struct Rewriter {
+    shapes: Shapes,
+    tape: Tape,
+    out: Vec<u8>,
+}
+
+thread_local! {
+    static REWRITER: RefCell<Rewriter> = RefCell::default();
+}
+
+/// Calls `done` with the canonical form of a document, or with `None` when it takes the slow way.
+pub(super) fn rewrite<R>(input: &[u8], done: impl FnOnce(Option<Found<'_>>) -> R) -> R {
+    REWRITER.with(|cell| match cell.try_borrow_mut() {
+        Ok(mut rewriter) => done(rewriter.rewrite(input)),
+        // `done` has come back here; the slow way needs no state.
+        Err(_) => done(None),
+    })
+}
+
+impl Rewriter {
+    fn rewrite(&mut self, input: &[u8]) -> Option<Found<'_>> {
+        self.shapes.forget_if_full();
+        let piece = Scan::new(input, &mut self.shapes, &mut self.tape).document()?;
+        if !piece.is_verbatim() {
+            return Some(Found::Text(Copier::new(input, &self.tape, &mut self.out).document(piece)));
+        }
+        let (start, end) = (piece.start as usize, piece.end as usize);
+        Some(if &input[start..end] == b"null" { Found::Null } else { Found::Span { start, end } })
+    }
+}
+
+#[cfg(test)]
+mod tests;
