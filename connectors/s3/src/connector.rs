@@ -16,6 +16,14 @@ const TASK_CLASS: &str = "io.confluent.connect.s3.S3SinkTask";
 /// The version of Confluent's connector whose keys and names this one follows.
 const VERSION: &str = "12.2.0";
 
+/// Valid values of the keys without a default.
+const PLACEHOLDERS: [(&str, &str); 4] = [
+    ("s3.bucket.name", "bucket"),
+    ("flush.size", "1"),
+    ("storage.class", "io.confluent.connect.s3.storage.S3Storage"),
+    ("format.class", "io.confluent.connect.s3.format.json.JsonFormat"),
+];
+
 /// Returns the plug-ins of this crate.
 pub fn plugins() -> Vec<PluginInfo> {
     let factory = Factory::Sink(|| Box::new(S3SinkConnector::default()));
@@ -40,12 +48,23 @@ impl Connector for S3SinkConnector {
 
     fn validate(&self, props: &Props) -> ConfigReport {
         let mut report = self.config_def().validate(props);
-        if report.error_count() == 0
-            && let Err(issues) = Settings::parse(props)
-        {
-            for issue in issues {
-                report.add_error(&issue.name, issue.message);
+        let bad: Vec<String> = report
+            .values
+            .iter()
+            .filter(|value| !value.errors.is_empty())
+            .map(|value| value.name.clone())
+            .collect();
+        // Keys that are wrong by themselves do not hide what is wrong between the others: the checks across keys
+        // see valid values in their place.
+        let mut checked = props.clone();
+        checked.retain(|key, _| !bad.contains(key));
+        for (key, value) in PLACEHOLDERS {
+            if bad.iter().any(|name| name == key) {
+                checked.insert(key.to_owned(), value.to_owned());
             }
+        }
+        for issue in Settings::parse(&checked).err().unwrap_or_default() {
+            report.add_error(&issue.name, issue.message);
         }
         report
     }
@@ -68,5 +87,72 @@ impl Connector for S3SinkConnector {
 impl SinkConnector for S3SinkConnector {
     fn task(&self) -> Box<dyn SinkTask> {
         Box::new(S3SinkTask::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use connect_core::data::{Datum, Value};
+    use connect_core::testkit::{BadConfig, props, sink_contract};
+
+    use crate::client::fake::FakeStore;
+
+    use super::*;
+
+    /// The connector with tasks that write to a store in memory.
+    #[derive(Default)]
+    struct OnFakeStore(S3SinkConnector);
+
+    #[async_trait]
+    impl Connector for OnFakeStore {
+        fn version(&self) -> &'static str {
+            self.0.version()
+        }
+
+        fn config_def(&self) -> ConfigDef {
+            self.0.config_def()
+        }
+
+        fn validate(&self, props: &Props) -> ConfigReport {
+            self.0.validate(props)
+        }
+
+        fn task_class(&self) -> &'static str {
+            self.0.task_class()
+        }
+
+        async fn start(&mut self, context: ConnectorContext, props: &Props) -> Result<(), ConnectError> {
+            self.0.start(context, props).await
+        }
+
+        fn task_configs(&self, max_tasks: usize) -> Result<Vec<Props>, ConnectError> {
+            self.0.task_configs(max_tasks)
+        }
+    }
+
+    impl SinkConnector for OnFakeStore {
+        fn task(&self) -> Box<dyn SinkTask> {
+            Box::new(S3SinkTask::with_store(Arc::new(FakeStore::default())))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connector_keeps_the_contract_of_sinks() {
+        let [mut plugin] = <[PluginInfo; 1]>::try_from(plugins()).unwrap_or_else(|_| panic!("one plug-in"));
+        plugin.factory = Factory::Sink(|| Box::new(OnFakeStore::default()));
+        let valid = props(&[
+            ("s3.bucket.name", "b"),
+            ("flush.size", "2"),
+            ("storage.class", "io.confluent.connect.s3.storage.S3Storage"),
+            ("format.class", "io.confluent.connect.s3.format.json.JsonFormat"),
+        ]);
+        let bad: BadConfig<'_> = &[
+            ("flush.size", "many"),
+            ("format.class", "io.confluent.connect.s3.format.avro.AvroFormat"),
+            ("s3.part.size", "1"),
+        ];
+        sink_contract(&plugin, &valid, bad, &Datum::schemaless(Value::string("x"))).await;
     }
 }

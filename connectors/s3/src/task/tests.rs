@@ -53,6 +53,11 @@ impl Rig {
         assert!(report.failed.is_empty());
     }
 
+    async fn put_one(&mut self, record: SinkRecord) {
+        let report = self.task.put(&[record]).await.expect("a record is taken");
+        assert!(report.failed.is_empty());
+    }
+
     async fn commit(&mut self, consumed: i64) -> Option<i64> {
         let offsets = Offsets::from([(partition(), consumed)]);
         self.task.pre_commit(&offsets).await.expect("pre_commit works").get(&partition()).copied()
@@ -101,7 +106,7 @@ async fn large_file_is_written_in_parts() {
         Rig::start(FakeStore::default(), &[("s3.part.size", "5242880"), ("flush.size", "13")]).await;
     let value = "y".repeat(1024 * 1024);
     for offset in 0..13 {
-        rig.task.put(&[text(offset, &value)]).await.expect("taken");
+        rig.put_one(text(offset, &value)).await;
     }
     assert_eq!(rig.commit(13).await, Some(13));
     assert_eq!(
@@ -132,7 +137,7 @@ async fn internal_error_of_complete_is_retried() {
     let mut rig = Rig::start(store, &[("s3.part.size", "5242880"), ("flush.size", "6")]).await;
     let value = "y".repeat(1024 * 1024);
     for offset in 0..6 {
-        rig.task.put(&[text(offset, &value)]).await.expect("taken");
+        rig.put_one(text(offset, &value)).await;
     }
     assert_eq!(rig.commit(6).await, Some(6));
 }
@@ -206,7 +211,7 @@ async fn revoked_partition_keeps_what_is_closed_and_drops_the_rest() {
     let mut rig = Rig::start(FakeStore::default(), &[("s3.part.size", "5242880"), ("flush.size", "7")]).await;
     let value = "y".repeat(1024 * 1024);
     for offset in 0..13 {
-        rig.task.put(&[text(offset, &value)]).await.expect("taken");
+        rig.put_one(text(offset, &value)).await;
     }
     assert_eq!(rig.commit(13).await, Some(7));
     rig.task.close(&[partition()], CloseReason::Revoked).await.expect("closes");
@@ -217,9 +222,10 @@ async fn revoked_partition_keeps_what_is_closed_and_drops_the_rest() {
 #[tokio::test(start_paused = true)]
 async fn lost_partition_writes_nothing_any_more() {
     let store = FakeStore::default();
-    store.inject(Call::Put, [Inject::Hang]);
+    store.inject(Call::Put, [Inject::Hang, Inject::Hang]);
     let mut rig = Rig::start(store, &[]).await;
     rig.put(0..6).await;
+    assert_eq!(rig.commit(6).await, None, "both uploads are under way");
     rig.task.close(&[partition()], CloseReason::Lost).await.expect("closes");
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(rig.store.objects(), BTreeMap::new());
@@ -251,7 +257,7 @@ async fn memory_stays_within_its_bound() {
     let mut rig = Rig::start_with(FakeStore::default(), &[("flush.size", "100")], limit).await;
     let value = "y".repeat(1024 * 1024);
     for offset in 0..30 {
-        rig.task.put(&[text(offset, &value)]).await.expect("taken");
+        rig.put_one(text(offset, &value)).await;
         let used = rig.task.work.as_ref().map(Work::used_bytes);
         assert!(used.is_some_and(|used| used <= limit), "{used:?} at {offset}");
     }
@@ -264,7 +270,7 @@ async fn small_files_are_closed_early_rather_than_run_out_of_memory() {
     let mut rig = Rig::start_with(FakeStore::default(), &[("flush.size", "1000")], 64 * 1024).await;
     let value = "y".repeat(10_000);
     for offset in 0..30 {
-        rig.task.put(&[text(offset, &value)]).await.expect("taken");
+        rig.put_one(text(offset, &value)).await;
     }
     assert!(rig.commit(30).await.is_some_and(|offset| offset > 0));
 }
