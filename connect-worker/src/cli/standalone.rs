@@ -27,7 +27,11 @@ pub(super) fn run(args: &StandaloneArgs, registry: Registry) -> ExitCode {
     let outcome = connectors.map_err(anyhow::Error::from).and_then(|connectors| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("starting the runtime")?;
-        runtime.block_on(Box::pin(crate::worker::run_standalone(worker, connectors, registry)))
+        let outcome = runtime.block_on(Box::pin(crate::worker::run_standalone(worker, connectors, registry)));
+        // A task that was abandoned, or a read of the standard input, may hold a thread for ever: the process ends
+        // without it.
+        runtime.shutdown_background();
+        outcome
     });
     outcome.unwrap_or_else(|error| fail(&error, START))
 }
