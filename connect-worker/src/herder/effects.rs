@@ -5,11 +5,11 @@ use std::sync::Arc;
 use connect_core::plugin::PluginInfo;
 
 use crate::herder::connector::ConnectorReport;
-use crate::herder::error::HerderError;
-use crate::herder::live::{Generation, Phase, Step, Waiter};
+use crate::herder::live::{Generation, Phase, Step};
 use crate::herder::restart::{RestartPlan, RestartRequest};
 use crate::herder::run::Herder;
 use crate::herder::state::{Change, ConfigRecord, RunState};
+use crate::herder::waiters::dismiss;
 use crate::herder::work::Message;
 use crate::task::{TargetState, TaskEvent, TaskReport};
 
@@ -191,20 +191,7 @@ impl Herder {
         if self.state.get(name).is_none() && live.is_down() {
             self.status.put_connector(name, None);
             let waiters = self.live.remove(name).map(|live| live.waiters).unwrap_or_default();
-            for waiter in waiters {
-                let gone = || HerderError::not_found(format!("Connector {name} not found"));
-                // A caller that no longer listens is no error, here and below.
-                match waiter {
-                    Waiter::Gone { reply } | Waiter::TasksDown { reply } => reply.send(Ok(())).ok(),
-                    Waiter::Stored { reply, .. } => {
-                        reply.send(Err(gone())).ok();
-                        None
-                    }
-                    Waiter::Restarted { reply, .. } | Waiter::TaskRestarted { reply, .. } => {
-                        reply.send(Err(gone())).ok()
-                    }
-                };
-            }
+            waiters.into_iter().for_each(|waiter| dismiss(name, waiter));
         }
     }
 

@@ -8,6 +8,7 @@ use connect_core::config::Props;
 
 use crate::herder::command::{Modified, Reply};
 use crate::herder::connector::ConnectorActor;
+use crate::herder::info::ConnectorStateInfo;
 use crate::task::{TargetState, TaskHandle};
 
 const RETRY_BASE: Duration = Duration::from_millis(250);
@@ -93,6 +94,8 @@ pub(crate) enum Waiter {
     Restarted { incarnation: u64, reply: Reply<()> },
     /// A task of an incarnation was started.
     TaskRestarted { task: u32, incarnation: u64, reply: Reply<()> },
+    /// Everything restarted after a number was given out has started again; holds the answer.
+    AllRestarted { after: u64, answer: ConnectorStateInfo, reply: Reply<ConnectorStateInfo> },
     /// No task runs.
     TasksDown { reply: Reply<()> },
     /// Nothing runs, and the connector is forgotten.
@@ -124,6 +127,18 @@ impl Live {
     /// Returns whether no task runs or is in progress.
     pub(crate) fn are_tasks_down(&self) -> bool {
         self.tasks.values().all(Slot::is_down)
+    }
+
+    /// Returns whether every instance that was asked to restart after `number` runs again, or failed to.
+    pub(crate) fn has_restarted(&self, number: u64) -> bool {
+        let is_started =
+            |wanted: Option<u64>, has: u64| wanted.is_none_or(|wanted| wanted <= number || has >= wanted);
+        let connector = &self.connector;
+        is_started(connector.wanted, connector.has)
+            && (connector.has <= number || self.reached.is_some())
+            && self.tasks.values().all(|slot| {
+                is_started(slot.wanted, slot.has) && !matches!(slot.phase, Phase::Preparing | Phase::Stopping)
+            })
     }
 
     /// Returns the wait before the next attempt to generate task configurations, and counts it.

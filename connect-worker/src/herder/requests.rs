@@ -121,10 +121,9 @@ impl Herder {
         };
         let plan = RestartPlan::new(&request, status, self.status.tasks(name));
         let answer = self.state_answer(name, plan.connector_status, plan.task_statuses);
-        let stored = self.config.write(vec![ConfigRecord::Restart(request)]);
-        self.work.spawn(async move {
-            drop(reply.send(outcome(stored).await.map(|()| answer)));
-        });
+        let (name, after) = (Arc::clone(name), self.next_number());
+        let waiter = Waiter::AllRestarted { after, answer, reply };
+        self.write_and_wait(&name, vec![ConfigRecord::Restart(request)], waiter);
     }
 
     fn restart_task(&mut self, name: &str, task: i32, reply: Reply<()>) {

@@ -57,6 +57,12 @@ impl Herder {
                 }
                 reply.send(Ok(())).ok();
             }
+            Waiter::AllRestarted { after, answer, reply } => {
+                if !live.has_restarted(after) {
+                    return Some(Waiter::AllRestarted { after, answer, reply });
+                }
+                reply.send(Ok(answer)).ok();
+            }
             Waiter::TasksDown { reply } => {
                 if !live.are_tasks_down() {
                     return Some(Waiter::TasksDown { reply });
@@ -66,5 +72,19 @@ impl Herder {
             waiter @ Waiter::Gone { .. } => return Some(waiter),
         }
         None
+    }
+}
+
+/// Answers one who waited for a connector that is gone.
+pub(crate) fn dismiss(name: &str, waiter: Waiter) {
+    let gone = || HerderError::not_found(format!("Connector {name} not found"));
+    // A caller that no longer listens is no error.
+    match waiter {
+        Waiter::Gone { reply } | Waiter::TasksDown { reply } => drop(reply.send(Ok(()))),
+        Waiter::Stored { reply, .. } => drop(reply.send(Err(gone()))),
+        Waiter::AllRestarted { reply, .. } => drop(reply.send(Err(gone()))),
+        Waiter::Restarted { reply, .. } | Waiter::TaskRestarted { reply, .. } => {
+            drop(reply.send(Err(gone())))
+        }
     }
 }

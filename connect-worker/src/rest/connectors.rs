@@ -50,10 +50,8 @@ async fn expanded(
     let mut answer = JsonMap::new();
     for expansion in expansions {
         let found = match expansion.as_str() {
-            "status" => {
-                state.herder.status(name.to_string()).await.map(|status| serde_json::to_value(status))
-            }
-            "info" => state.herder.info(name.to_string()).await.map(|info| serde_json::to_value(info)),
+            "status" => state.herder.status(name.to_string()).await.map(serde_json::to_value),
+            "info" => state.herder.info(name.to_string()).await.map(serde_json::to_value),
             other => {
                 tracing::info!(expansion = other, "ignoring unknown expansion type");
                 continue;
