@@ -15,15 +15,15 @@ use connect_core::plugin::Registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, ConnectorFile, WorkerConfig};
+use crate::herder::ports::PluginCatalog;
 use crate::herder::{
     CreateRequest, Herder, HerderHandle, HerderSettings, InitialState, MemoryConfigStore, MemoryStatusStore,
     Ports,
 };
 use crate::kafka::admin::Admin;
+use crate::obs::logging::LogControl;
 use crate::obs::metrics::{MetricsOptions, MetricsRegistry, Windows};
-use crate::rest::{
-    BoundListeners, LevelTable, Readiness, RestConfig, RestState, WorkerInfo, admin_router, main_router,
-};
+use crate::rest::{BoundListeners, Readiness, RestConfig, RestState, WorkerInfo, admin_router, main_router};
 use crate::shutdown::{Phases, Signals};
 use crate::stores::offsets::{FileOffsetStore, OffsetStore};
 use crate::task::{Spawner, TaskServices, native_consumers};
@@ -42,7 +42,7 @@ const START: u8 = 3;
 /// Time beyond the graceful time of tasks in which everything else must have stopped.
 const STOP_MARGIN: Duration = Duration::from_secs(10);
 
-/// Runs a standalone worker with the given connectors until it is asked to stop.
+/// Runs a standalone worker with the given connectors until it is asked to stop. REST changes the levels of `log`.
 ///
 /// Returns 0 after an orderly stop, 2 when something did not end in time or the worker's surroundings cannot be
 /// used, 3 when a connector cannot be created.
@@ -53,12 +53,13 @@ pub async fn run_standalone(
     worker: WorkerConfig,
     connectors: Vec<ConnectorFile>,
     registry: Registry,
+    log: LogControl,
 ) -> anyhow::Result<ExitCode> {
     let signals = Signals::catch().context("catching signals")?;
     let stop = CancellationToken::new();
     let outcome = tokio::select! {
         biased; // A worker that has ended is not interrupted.
-        outcome = Box::pin(serve(worker, connectors, registry, stop.clone())) => outcome,
+        outcome = Box::pin(serve(worker, connectors, registry, log, stop.clone())) => outcome,
         never = signals.watch(stop.clone()) => never,
     };
     outcome.map(ExitCode::from)
@@ -68,6 +69,7 @@ async fn serve(
     worker: WorkerConfig,
     connectors: Vec<ConnectorFile>,
     registry: Registry,
+    log: LogControl,
     stop: CancellationToken,
 ) -> anyhow::Result<u8> {
     let rest = match RestConfig::from_props(worker.originals()) {
@@ -87,9 +89,7 @@ async fn serve(
     let running = tokio::spawn(herder.run(herder_stop.clone()));
 
     let readiness = Readiness::default();
-    let levels = Arc::new(LevelTable::new("info", |logger, level| {
-        tracing::info!(logger, level, "log level asked for");
-    }));
+    let levels = Arc::new(log);
     let rendered = Arc::clone(&metrics);
     let state = RestState {
         herder: handle.clone(),
@@ -181,7 +181,7 @@ fn herder(
     };
     let (config, updates) = MemoryConfigStore::new();
     let ports = Ports {
-        catalog: Arc::new(Catalog { registry: registry.clone(), worker: Arc::clone(worker) }),
+        catalog: catalog(registry.clone(), Arc::clone(worker)),
         registry,
         resolver: Arc::new(worker.transformer().clone()),
         spawner: Arc::new(Spawner::new(services)),
@@ -192,6 +192,11 @@ fn herder(
         source_offsets: Arc::new(SourceOffsets { store: offsets }),
     };
     Herder::new(settings, ports)
+}
+
+/// Returns the plug-ins of a worker as the herder and REST see them.
+pub(crate) fn catalog(registry: Registry, worker: Arc<WorkerConfig>) -> Arc<dyn PluginCatalog> {
+    Arc::new(Catalog { registry, worker })
 }
 
 fn offset_store(worker: &WorkerConfig) -> anyhow::Result<Arc<dyn OffsetStore>> {

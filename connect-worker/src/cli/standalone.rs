@@ -1,20 +1,27 @@
 //! `sluice standalone`: reads the files, then hands over to the worker.
 
-use std::io::{IsTerminal, stderr};
+use std::env;
+use std::io::stderr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use connect_core::config::Props;
+use connect_core::kit::SystemClock;
 use connect_core::plugin::Registry;
 
 use crate::cli::args::StandaloneArgs;
-use crate::cli::run::{BAD_FILE, START, fail};
+use crate::cli::run::{BAD_FILE, START, USAGE, fail};
 use crate::config::{ConnectorFile, FileError, WorkerConfig, WorkerMode, read_connector, read_worker};
+use crate::obs::logging::{self, LogControl, LogFormat, LogOptions};
 use crate::plugins::check_worker;
 
 pub(super) fn run(args: &StandaloneArgs, registry: Registry) -> ExitCode {
-    start_log();
+    let log = match start_log() {
+        Ok(log) => log,
+        Err(error) => return fail(&error, USAGE),
+    };
     let worker = match worker(&args.worker, &registry) {
         Ok(worker) => worker,
         Err(error) => return fail(&error, BAD_FILE),
@@ -27,7 +34,8 @@ pub(super) fn run(args: &StandaloneArgs, registry: Registry) -> ExitCode {
     let outcome = connectors.map_err(anyhow::Error::from).and_then(|connectors| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("starting the runtime")?;
-        let outcome = runtime.block_on(Box::pin(crate::worker::run_standalone(worker, connectors, registry)));
+        let running = crate::worker::run_standalone(worker, connectors, registry, log);
+        let outcome = runtime.block_on(Box::pin(running));
         // A task that was abandoned, or a read of the standard input, may hold a thread for ever: the process ends
         // without it.
         runtime.shutdown_background();
@@ -45,11 +53,18 @@ fn worker(path: &Path, registry: &Registry) -> anyhow::Result<WorkerConfig> {
     Ok(worker)
 }
 
-/// Writes the log to the error output: a sink may use the standard output.
-fn start_log() {
-    let log = tracing_subscriber::fmt().with_writer(stderr).with_ansi(stderr().is_terminal());
-    // Somebody else may have set a log up already; theirs stays.
-    log.with_max_level(tracing::Level::INFO).try_init().ok();
+/// Begins to log to the error output: a sink may use the standard output. `SLUICE_LOG_FORMAT` (`text` or `json`)
+/// sets the form of a line and `SLUICE_LOG_LEVEL` the level of the start.
+fn start_log() -> anyhow::Result<LogControl> {
+    let format =
+        env::var("SLUICE_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| LogFormat::parse(&text));
+    let options = LogOptions {
+        format: format.map_err(anyhow::Error::msg).context("reading `SLUICE_LOG_FORMAT`")?,
+        level: env::var("SLUICE_LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned()),
+        clock: Arc::new(SystemClock),
+        output: Box::new(stderr()),
+    };
+    logging::init(options).map_err(anyhow::Error::msg).context("reading `SLUICE_LOG_LEVEL`")
 }
 
 #[cfg(test)]

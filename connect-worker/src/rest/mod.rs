@@ -10,7 +10,6 @@ mod cors;
 mod error;
 mod headers;
 mod jackson;
-mod level_table;
 mod loggers;
 mod offsets;
 mod plugins;
@@ -18,10 +17,11 @@ mod request_log;
 mod root;
 mod router;
 mod server;
+#[cfg(test)]
+mod tests;
 mod uri;
 
 pub use config::{Advertised, ListenerAddress, RestConfig, Scheme};
-pub use level_table::LevelTable;
 pub use loggers::{LevelControl, LoggerLevel};
 pub use root::{Readiness, WorkerInfo};
 pub use router::{RestState, admin_router, main_router};

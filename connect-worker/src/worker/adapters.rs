@@ -20,7 +20,9 @@ use crate::herder::ports::{
 };
 use crate::herder::{HerderError, HerderErrorKind};
 use crate::kafka::admin::{Admin, AdminError};
+use crate::obs::logging::{LogControl, LogLevel};
 use crate::plugins::{self, plugin_config, plugin_list};
+use crate::rest::{LevelControl, LoggerLevel};
 use crate::stores::offsets::{self, ConnectorOffsets};
 use crate::task::{Spawner, TaskEvent, TaskHandle, TaskSpec};
 
@@ -34,6 +36,25 @@ impl ConfigResolver for ConfigTransformer {
     fn resolve(&self, props: &Props) -> Result<Props, ConnectError> {
         self.transform(props).map(|transformed| transformed.props)
     }
+}
+
+impl LevelControl for LogControl {
+    fn levels(&self) -> Vec<(String, LoggerLevel)> {
+        LogControl::levels(self).into_iter().map(|(name, level)| (name, logger_level(&level))).collect()
+    }
+
+    fn level(&self, logger: &str) -> Option<LoggerLevel> {
+        LogControl::level(self, logger).map(|level| logger_level(&level))
+    }
+
+    fn set_level(&self, logger: &str, level: &str) -> Vec<String> {
+        LogControl::set_level(self, logger, level).unwrap_or_default()
+    }
+}
+
+fn logger_level(level: &LogLevel) -> LoggerLevel {
+    let last_modified = level.last_modified.and_then(|millis| u64::try_from(millis).ok());
+    LoggerLevel { level: level.level.to_owned(), last_modified }
 }
 
 /// The plug-ins of a worker.
