@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
@@ -64,11 +64,7 @@ pub fn admin_router(levels: Levels) -> Router {
 /// Adds what happens around every resource. Paths are put in order before routes are looked up, so the routes are
 /// the fallback of an empty router.
 fn finished(router: Router) -> Router {
-    Router::new()
-        .fallback_service(router)
-        .layer(map_response(without_allow))
-        .layer(from_fn(uri::normalise))
-        .layer(from_fn(request_log::log))
+    Router::new().fallback_service(router).layer(from_fn(uri::normalise)).layer(from_fn(request_log::log))
 }
 
 fn connector_routes() -> Router<RestState> {
@@ -122,16 +118,11 @@ fn resource<S: Clone + Send + Sync + 'static>(
     methods: MethodRouter<S>,
 ) -> MethodRouter<S> {
     let options = move || async move { options_answer(allow) };
-    let refused = || async { RestError::unmatched(StatusCode::METHOD_NOT_ALLOWED) };
+    let refused = move || async move {
+        let refusal = RestError::unmatched(StatusCode::METHOD_NOT_ALLOWED);
+        ([(header::ALLOW, HeaderValue::from_static(allow))], refusal)
+    };
     methods.route_layer(from_fn(check_content_type)).options(options).fallback(refused)
-}
-
-/// Takes away the list of methods that the routing adds to a refusal and Jersey does not.
-async fn without_allow(mut response: Response) -> Response {
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        response.headers_mut().remove(header::ALLOW);
-    }
-    response
 }
 
 fn options_answer(allow: &'static str) -> Response {
