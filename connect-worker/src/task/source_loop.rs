@@ -205,7 +205,18 @@ impl SourceLoop {
     }
 
     async fn produce(&mut self, record: SourceRecord, converted: &Converted) -> Result<(), ConnectError> {
-        self.topics.ensure(&converted.topic, &self.control.stop).await?;
+        // A topic that cannot be created for now holds the record back, as a full send buffer does.
+        while let Err(error) = self.topics.ensure(&converted.topic, &self.control.stop).await {
+            if !error.is_retriable() {
+                return Err(error);
+            }
+            tracing::warn!(task = %self.spec.id, cause = %error.trace(), "creating a topic; it is tried again");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            self.take_deliveries()?;
+        }
+        if self.control.stop.is_cancelled() {
+            return Ok(());
+        }
         let key = self.keys.of(record.source_partition.as_ref());
         let token =
             self.submitted.submit(&key, record.source_partition.as_ref(), record.source_offset.as_ref());
