@@ -54,7 +54,8 @@ async fn topics_are_created_once_and_never_by_looking() {
     let greedy = NewTopic { replication_factor: 7, ..topic(&unique("greedy"), 1) };
     let error = admin.create_topic(&greedy).await.expect_err("one broker only");
     assert!(error.to_string().to_lowercase().contains("replication factor"), "{error}");
-    let broken = NewTopic { configs: Props::from([("no.such".into(), "1".into())]), ..topic(&unique("broken"), 1) };
+    let broken =
+        NewTopic { configs: Props::from([("no.such".into(), "1".into())]), ..topic(&unique("broken"), 1) };
     let error = admin.create_topic(&broken).await.expect_err("an unknown setting");
     assert!(error.to_string().contains("no.such"), "{error}");
     let chosen = NewTopic { partitions: -1, replication_factor: -1, ..topic(&unique("chosen"), 1) };
@@ -108,7 +109,10 @@ async fn offsets_of_an_active_group_cannot_be_changed() {
         admin.delete_group_offsets(&group, &[partition]).await,
     ];
     for outcome in outcomes {
-        assert!(matches!(&outcome, Err(AdminError::GroupActive { group: named, .. }) if *named == group), "{outcome:?}");
+        assert!(
+            matches!(&outcome, Err(AdminError::GroupActive { group: named, .. }) if *named == group),
+            "{outcome:?}"
+        );
     }
 }
 

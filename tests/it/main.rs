@@ -1,11 +1,13 @@
 //! The integration tests: one binary, so one link and one shared broker.
 
+mod admin;
 mod broker_probe;
 mod file;
 mod harness;
 mod house_rules;
 mod kill;
 mod licence;
+mod offsets_file;
 mod rest_differential;
 mod sink_faults;
 mod sink_s3;

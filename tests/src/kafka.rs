@@ -208,7 +208,7 @@ fn remove_left_over(parent: &PathBuf) {
 }
 
 /// Returns a command that runs a class of Kafka's jars: memory limit and logging are set, the class is not.
-pub(crate) fn java(heap: &str) -> Command {
+pub fn java(heap: &str) -> Command {
     let home = kafka_home();
     let mut command = Command::new("java");
     command.arg("-XX:+UseSerialGC").arg(format!("-Xmx{heap}"));

@@ -170,6 +170,8 @@ fn is_retriable(code: Code) -> bool {
             | Code::NotCoordinator
             | Code::NotController
             | Code::LeaderNotAvailable
+            // No partition asked for has a leader now.
+            | Code::NoEnt
             | Code::NotLeaderForPartition
             | Code::NetworkException
             | Code::RebalanceInProgress

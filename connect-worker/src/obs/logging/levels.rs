@@ -43,7 +43,11 @@ struct Shared {
 }
 
 impl LogControl {
-    pub(super) fn new(root: &str, clock: SharedClock) -> Result<Self, String> {
+    /// Returns levels that no log follows yet, with the root logger at `root`.
+    ///
+    /// # Errors
+    /// Fails when the level is unknown.
+    pub fn new(root: &str, clock: SharedClock) -> Result<Self, String> {
         let level = canonical(root).ok_or_else(|| format!("unknown log level `{root}`"))?;
         let loggers = BTreeMap::from([(ROOT.to_owned(), Some(LogLevel { level, last_modified: None }))]);
         Ok(Self { shared: Arc::new(Shared { clock, loggers: RwLock::new(loggers) }) })
