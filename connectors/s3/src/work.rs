@@ -2,6 +2,7 @@
 //! when an upload does not succeed. Owned by the task; nothing here is called concurrently.
 
 mod assigned;
+mod handover;
 mod outcome;
 mod room;
 
@@ -9,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use connect_core::error::{ConnectError, RecordFailure};
@@ -20,8 +21,8 @@ use connect_core::task::{CloseReason, SinkTaskContext};
 use crate::client::ObjectStore;
 use crate::errors::Fault;
 use crate::settings::Settings;
-use crate::upload::{Load, Moving, Piece, Target, UploadError, Uploader};
-use crate::writer::{Chunk, Event, NotWritten, Rotated, Rules};
+use crate::upload::{Moving, UploadError, Uploader};
+use crate::writer::{Event, NotWritten, Rules};
 use assigned::Assigned;
 
 /// Requests under way at a time; more do not help one task and make S3 slow down.
@@ -45,6 +46,8 @@ pub(crate) struct Work {
     finishing: usize,
     /// Partitions whose uploads did not succeed and have not succeeded since.
     troubled: BTreeSet<TopicPartition>,
+    /// Which partition writes under coordinates that are not its own.
+    names: HashMap<TopicPartition, TopicPartition>,
     /// What fails the task with the next `put`; `pre_commit` cannot.
     failure: Option<ConnectError>,
     retry_wait: Duration,
@@ -85,6 +88,7 @@ impl Work {
             running: HashMap::new(),
             finishing: 0,
             troubled: BTreeSet::new(),
+            names: HashMap::new(),
             failure: None,
             retry_wait: settings.retry_wait,
             drain_limit: settings.drain_limit,
@@ -108,7 +112,8 @@ impl Work {
             match (error.status, error.fault()) {
                 (Some(404), _) => {
                     return Err(ConnectError::fatal(format!(
-                        "looking for bucket `{bucket}`: it does not exist; create it or correct `s3.bucket.name`"
+                        "looking for bucket `{bucket}`: it does not exist; create it or correct `s3.bucket.name` \
+                         (some stores answer so to unknown credentials, too)"
                     ))
                     .because(error));
                 }
@@ -204,6 +209,7 @@ impl Work {
             }
             let mut not_written = NotWritten::default();
             let progress = assigned.writer.write(&run[taken..], now_ms, &mut not_written)?;
+            let renamed = assigned.writer.take_renamed();
             for failure in &mut not_written.failed {
                 failure.index += taken;
             }
@@ -212,6 +218,7 @@ impl Work {
                 self.report_null(&run[taken + index])?;
             }
             taken += progress.taken;
+            self.claim_names(&partition, renamed)?;
             match progress.event {
                 None => {}
                 Some(Event::Rotated(rotated)) => {
@@ -267,6 +274,7 @@ impl Work {
                 assigned.give_up();
             }
             self.end_trouble(partition);
+            self.names.retain(|_, owner| owner != partition);
         }
         self.await_given_up().await;
     }
@@ -291,72 +299,30 @@ impl Work {
         self.partitions.values().filter_map(until).min()
     }
 
-    /// Hands the files closed together to their uploads.
-    async fn launch(&mut self, partition: &TopicPartition, rotated: Rotated) -> Result<(), ConnectError> {
-        let Some(assigned) = self.partitions.get_mut(partition) else { return Ok(()) };
-        assigned.launched(&rotated);
-        for chunk in rotated.files.into_iter().flat_map(|file| file.rest) {
-            self.send(partition, chunk, true).await?;
-        }
-        Ok(())
-    }
-
-    /// Hands full buffers to their uploads.
-    async fn hand_on(&mut self, partition: &TopicPartition, chunks: Vec<Chunk>) -> Result<(), ConnectError> {
-        for chunk in chunks {
-            self.send(partition, chunk, false).await?;
-        }
-        Ok(())
-    }
-
-    async fn send(
+    /// Notes that a partition writes under other coordinates.
+    ///
+    /// # Errors
+    /// Fatal when another partition writes under them too: names hold no more than topic, partition and offset, so
+    /// objects of one would overwrite those of the other.
+    fn claim_names(
         &mut self,
-        partition: &TopicPartition,
-        chunk: Chunk,
-        is_last: bool,
+        owner: &TopicPartition,
+        renamed: Vec<TopicPartition>,
     ) -> Result<(), ConnectError> {
-        let Chunk { body, key, bytes, lease } = chunk;
-        let load = Load::new(lease, bytes.len(), &self.uploader.moving);
-        let Some(sender) = self.upload_of(partition, body, key) else { return Ok(()) };
-        let piece = if is_last { Piece::Last(bytes, load) } else { Piece::Part(bytes, load) };
-        if is_last && let Some(assigned) = self.partitions.get_mut(partition) {
-            assigned.senders.remove(&body);
-            if let Some(is_finishing @ false) = self.running.get_mut(&(assigned.generation, body)) {
-                *is_finishing = true;
-                self.finishing += 1;
+        for name in renamed {
+            let other = match self.names.get(&name) {
+                Some(other) => Some(other).filter(|other| *other != owner),
+                None => self.partitions.get_key_value(&name).map(|(other, _)| other),
+            };
+            if let Some(other) = other {
+                return Err(ConnectError::fatal(format!(
+                    "writing records of `{owner}` and of `{other}` both as `{name}`: their objects would overwrite \
+                     each other; let transforms give each topic a name of its own"
+                )));
             }
+            self.names.insert(name, owner.clone());
         }
-        tokio::select! {
-            biased;
-            () = self.context.stop.cancelled(), if sender.capacity() == 0 => Err(stopping()),
-            // Refused only by an upload that has ended; its outcome says why.
-            _sent = sender.send(piece) => Ok(()),
-        }
-    }
-
-    /// Returns the way to the upload of a body, which is started if this is its first piece.
-    fn upload_of(
-        &mut self,
-        partition: &TopicPartition,
-        body: u64,
-        key: String,
-    ) -> Option<mpsc::Sender<Piece>> {
-        let assigned = self.partitions.get_mut(partition)?;
-        if let Some(sender) = assigned.senders.get(&body) {
-            return Some(sender.clone());
-        }
-        // One piece waits while one is written: the next buffer fills meanwhile.
-        let (sender, receiver) = mpsc::channel(1);
-        assigned.senders.insert(body, sender.clone());
-        let target = Target { key, fence: assigned.fence.clone(), cancel: assigned.cancel.clone() };
-        let (uploader, generation) = (Arc::clone(&self.uploader), assigned.generation);
-        self.running.insert((generation, body), false);
-        let partition = partition.clone();
-        self.uploads.spawn(async move {
-            let result = uploader.run(&target, receiver).await;
-            Outcome { partition, generation, body, result }
-        });
-        Some(sender)
+        Ok(())
     }
 
     fn report_null(&self, record: &SinkRecord) -> Result<(), ConnectError> {

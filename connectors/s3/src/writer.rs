@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 
 use connect_core::error::{ConnectError, RecordFailure};
 use connect_core::kit::ByteBudget;
-use connect_core::record::SinkRecord;
+use connect_core::record::{SinkRecord, TopicPartition};
 use connector_formats::RecordFormat;
 
 use crate::naming::ObjectNaming;
@@ -127,6 +127,8 @@ pub(crate) struct PartitionWriter {
     next_body: u64,
     memo: TimeMemo,
     scratch: String,
+    /// Topics and partitions of files opened under other coordinates than those the records were read from.
+    renamed: Vec<TopicPartition>,
 }
 
 impl PartitionWriter {
@@ -146,6 +148,7 @@ impl PartitionWriter {
             next_body: 0,
             memo: TimeMemo::default(),
             scratch: String::new(),
+            renamed: Vec::new(),
         }
     }
 
@@ -236,6 +239,11 @@ impl PartitionWriter {
         self.base_ms = None;
         let files = self.files.drain(..).map(OpenFile::close).collect();
         Rotated { first: self.first, next: self.next, files }
+    }
+
+    /// Takes the coordinates, other than the original ones, under which files were opened since the last call.
+    pub(crate) fn take_renamed(&mut self) -> Vec<TopicPartition> {
+        std::mem::take(&mut self.renamed)
     }
 
     /// Takes the fullest buffer, to make room; nothing if it is smaller than `least` bytes.
@@ -347,6 +355,9 @@ impl PartitionWriter {
         let stem = rules.naming.stem(&record.topic, &encoded, partition, record.offset);
         let outputs: Vec<&Output> =
             rules.outputs.iter().filter(|output| !is_tombstone || output.part != Part::Value).collect();
+        if record.topic != record.origin.topic || partition != record.origin.partition {
+            self.renamed.push(TopicPartition::new(Arc::clone(&record.topic), partition));
+        }
         let mut file = OpenFile::new(record, encoded, is_tombstone);
         for output in outputs {
             let key = format!("{stem}{}", output.extension);

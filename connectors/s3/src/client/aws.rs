@@ -15,7 +15,6 @@ use aws_sdk_s3::config::{
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ObjectCannedAcl, ServerSideEncryption};
-use aws_smithy_types::error::display::DisplayErrorContext;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
@@ -24,7 +23,7 @@ use connect_core::config::Secret;
 use connect_core::{Bytes, async_trait};
 
 use crate::client::ObjectStore;
-use crate::errors::StoreError;
+use crate::errors::{Advice, StoreError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time a request gets, plus one second for each [`SLOWEST_BYTES_PER_SECOND`] of its body.
@@ -297,7 +296,15 @@ where
     let code = error.code().map(str::to_owned);
     let message = match error.message() {
         Some(message) => message.to_owned(),
-        None => DisplayErrorContext(&error).to_string(),
+        None => {
+            let text = chain_text(&error);
+            // A chain that cannot be asked now is tried again, but the operator should know where to look.
+            if text.contains("loading credentials") {
+                format!("{text}; {}", Advice::Credentials.text())
+            } else {
+                text
+            }
+        }
     };
     StoreError {
         code,
@@ -307,6 +314,21 @@ where
         message,
         source: Some(Box::new(error)),
     }
+}
+
+/// Returns an error and its causes in one line.
+fn chain_text(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(here) = cause {
+        let next = here.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = here.source();
+    }
+    text
 }
 
 /// Returns whether the chain ended without credentials, which waiting does not cure; a provider that timed out may

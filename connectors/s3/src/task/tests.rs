@@ -303,6 +303,19 @@ async fn conditional_write_goes_on_behind_the_record_that_exists() {
     assert_eq!(rig.store.objects().into_keys().collect::<Vec<_>>(), [name(0), name(1)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn topics_renamed_to_one_name_are_refused_before_they_overwrite_each_other() {
+    let mut rig = Rig::start(FakeStore::default(), &[]).await;
+    let renamed = |topic: &str| {
+        let mut made = record(topic, 0, 0, Datum::schemaless(Value::string("x")));
+        made.record.topic = "all".into();
+        made
+    };
+    rig.put_one(renamed("t")).await;
+    let error = rig.task.put(&[renamed("other")]).await.expect_err("the same names");
+    assert!(error.context().contains("`other-0` and of `t-0` both as `all-0`"), "{error}");
+}
+
 /// What a worker would do: reads again where it is told to, commits now and then, and loses the task at random.
 struct Worker {
     log: Vec<SinkRecord>,
@@ -320,11 +333,9 @@ impl Worker {
         let put = rig.task.put(&self.log[slice]).await;
         assert!(put.expect("no fatal fault is injected").failed.is_empty());
         self.position = self.position.max(batch.end);
-        if commits {
-            if let Some(offset) = rig.commit(self.position).await {
-                self.check(rig, offset);
-                self.committed = offset;
-            }
+        if commits && let Some(offset) = rig.commit(self.position).await {
+            self.check(rig, offset);
+            self.committed = offset;
         }
         for call in rig.handle.take() {
             match call {
@@ -370,7 +381,7 @@ proptest! {
         faults in proptest::collection::vec(fault(), 0..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("builds");
-        runtime.block_on(async {
+        runtime.block_on(Box::pin(async {
             let log: Vec<SinkRecord> = (0..60).map(|offset| text(offset, &offset.to_string())).collect();
             let mut rig = Rig::start(FakeStore::default(), &[("s3.part.retries", "1")]).await;
             rig.store.inject(Call::Put, faults);
@@ -395,6 +406,52 @@ proptest! {
                 (name(first), format!("\"{first}\"\n\"{}\"\n\"{}\"\n", first + 1, first + 2))
             }).collect();
             assert_eq!(rig.store.objects(), expected);
-        });
+        }));
+    }
+
+    #[test]
+    fn files_closed_together_are_committed_together(
+        minutes in proptest::collection::vec(0i64..180, 40),
+        steps in proptest::collection::vec((1i64..9, any::<bool>(), 0u8..20), 1..40),
+        faults in proptest::collection::vec(fault(), 0..40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("builds");
+        runtime.block_on(Box::pin(async {
+            let log: Vec<SinkRecord> = (0..).zip(&minutes).map(|(offset, minute)| {
+                let mut made = text(offset, &offset.to_string());
+                made.record.timestamp = Some(1_767_225_600_000 + minute * 60_000);
+                made
+            }).collect();
+            let settings = [
+                ("flush.size", "7"),
+                ("s3.part.retries", "0"),
+                ("partitioner.class", "io.confluent.connect.storage.partitioner.HourlyPartitioner"),
+                ("timestamp.extractor", "Record"),
+                ("locale", "en"),
+                ("timezone", "UTC"),
+            ];
+            let mut rig = Rig::start(FakeStore::default(), &settings).await;
+            rig.store.inject(Call::Put, faults);
+            let mut worker = Worker { log, position: 0, committed: 0, is_paused: false };
+            for (size, commits, dice) in steps {
+                worker.step(&mut rig, size, commits).await;
+                rig.clock.advance(Duration::from_millis(700));
+                if dice == 0 {
+                    rig.task.open(&[partition()]).await.expect("opens");
+                    rig.handle.take();
+                    (worker.position, worker.is_paused) = (worker.committed, false);
+                }
+            }
+            for _ in 0..200 {
+                rig.clock.advance(Duration::from_secs(2));
+                worker.step(&mut rig, 9, true).await;
+            }
+            assert_eq!(worker.committed, 35);
+            let mut written: Vec<i64> = rig.store.objects().values()
+                .flat_map(|text| text.lines().map(|line| line.trim_matches('"').parse().expect("an offset")).collect::<Vec<i64>>())
+                .collect();
+            written.sort_unstable();
+            assert_eq!(written, (0..35).collect::<Vec<i64>>(), "once each, whatever was tried again");
+        }));
     }
 }

@@ -358,8 +358,10 @@ proptest! {
         let records: Vec<SinkRecord> = (0..).zip(&texts).map(|(offset, value)| text(offset, value)).collect();
         let whole = run(&[("flush.size", &size)], &records);
         let from = (restart * flush_size).min(records.len());
-        let mut again = run(&[("flush.size", &size)], &records[from..]);
-        again.objects.extend(whole.objects.iter().filter(|(key, _)| !again.objects.contains_key(*key)).map(|(key, text)| (key.clone(), text.clone())).collect::<Vec<_>>());
-        prop_assert_eq!(whole.objects, again.objects);
+        let again = run(&[("flush.size", &size)], &records[from..]);
+        // Overwritten with equal bytes, nothing beside them.
+        for (key, text) in &again.objects {
+            prop_assert_eq!(whole.objects.get(key), Some(text));
+        }
     }
 }

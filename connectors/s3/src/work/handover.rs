@@ -1,0 +1,91 @@
+//! The way of bytes from the writers to their uploads.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use connect_core::error::ConnectError;
+use connect_core::record::TopicPartition;
+
+use crate::upload::{Load, Piece, Target};
+use crate::writer::{Chunk, Rotated};
+
+use super::{Outcome, Work, stopping};
+
+impl Work {
+    /// Hands the files closed together to their uploads.
+    pub(super) async fn launch(
+        &mut self,
+        partition: &TopicPartition,
+        rotated: Rotated,
+    ) -> Result<(), ConnectError> {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return Ok(()) };
+        assigned.launched(&rotated);
+        for chunk in rotated.files.into_iter().flat_map(|file| file.rest) {
+            self.send(partition, chunk, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands full buffers to their uploads.
+    pub(super) async fn hand_on(
+        &mut self,
+        partition: &TopicPartition,
+        chunks: Vec<Chunk>,
+    ) -> Result<(), ConnectError> {
+        for chunk in chunks {
+            self.send(partition, chunk, false).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        partition: &TopicPartition,
+        chunk: Chunk,
+        is_last: bool,
+    ) -> Result<(), ConnectError> {
+        let Chunk { body, key, bytes, lease } = chunk;
+        let load = Load::new(lease, bytes.len(), &self.uploader.moving);
+        let Some(sender) = self.upload_of(partition, body, key) else { return Ok(()) };
+        let piece = if is_last { Piece::Last(bytes, load) } else { Piece::Part(bytes, load) };
+        if is_last && let Some(assigned) = self.partitions.get_mut(partition) {
+            assigned.senders.remove(&body);
+            if let Some(is_finishing @ false) = self.running.get_mut(&(assigned.generation, body)) {
+                *is_finishing = true;
+                self.finishing += 1;
+            }
+        }
+        tokio::select! {
+            biased;
+            () = self.context.stop.cancelled(), if sender.capacity() == 0 => Err(stopping()),
+            // Refused only by an upload that has ended; its outcome says why.
+            _sent = sender.send(piece) => Ok(()),
+        }
+    }
+
+    /// Returns the way to the upload of a body, which is started if this is its first piece.
+    fn upload_of(
+        &mut self,
+        partition: &TopicPartition,
+        body: u64,
+        key: String,
+    ) -> Option<mpsc::Sender<Piece>> {
+        let assigned = self.partitions.get_mut(partition)?;
+        if let Some(sender) = assigned.senders.get(&body) {
+            return Some(sender.clone());
+        }
+        // One piece waits while one is written: the next buffer fills meanwhile.
+        let (sender, receiver) = mpsc::channel(1);
+        assigned.senders.insert(body, sender.clone());
+        let target = Target { key, fence: assigned.fence.clone(), cancel: assigned.cancel.clone() };
+        let (uploader, generation) = (Arc::clone(&self.uploader), assigned.generation);
+        self.running.insert((generation, body), false);
+        let partition = partition.clone();
+        self.uploads.spawn(async move {
+            let result = uploader.run(&target, receiver).await;
+            Outcome { partition, generation, body, result }
+        });
+        Some(sender)
+    }
+}
