@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use connect_core::config::Props;
 use connect_core::record::{Offsets, TopicPartition};
 use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::Consumer;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
@@ -81,7 +82,7 @@ impl Admin {
         let bootstrap = props.get("bootstrap.servers").cloned().unwrap_or_default();
         let given_ms = props.get("default.api.timeout.ms").and_then(|text| text.trim().parse().ok());
         let timeout = given_ms.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
-        Ok(Self { client: Arc::new(Client { producer, bootstrap }), timeout })
+        Ok(Self { client: Arc::new(Client { producer, config, bootstrap }), timeout })
     }
 
     /// Returns the same client with another limit for requests.
@@ -121,7 +122,9 @@ impl Admin {
         let results = self
             .blocking(move |client, connection| {
                 let resource = Resource::Group { group: &group, operation: "DESCRIBE" };
-                match connection.group_offsets(&text(&what, &group)?, &GroupRequest::List) {
+                let consumer = client.consumer(&group)?;
+                let of_group = Connection { handle: consumer.client().native_ptr(), ..*connection };
+                match of_group.list_offsets_of_group(&text(&what, &group)?) {
                     Err(Failure::Code(Code::GroupIdNotFound, _)) => Ok(Vec::new()),
                     Err(failure) => Err(client.error(&what, &resource, failure, connection)),
                     Ok(results) => {

@@ -3,8 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
@@ -17,6 +19,7 @@ use super::native::{Connection, Failure};
 pub(super) struct Client {
     // A producer is librdkafka's lightest client; nothing is ever produced.
     pub(super) producer: BaseProducer<Complaints>,
+    pub(super) config: ClientConfig,
     pub(super) bootstrap: String,
 }
 
@@ -47,6 +50,16 @@ impl ProducerContext for Complaints {
 }
 
 impl Client {
+    /// Returns a consumer that names a group but never joins it.
+    ///
+    /// librdkafka 2.12 hands the news that a group's coordinator has moved to the group of the asking client
+    /// (`rd_kafka_handle_OffsetFetch`), which only consumers have: with a producer it follows a null pointer.
+    pub(super) fn consumer(&self, group: &str) -> Result<BaseConsumer, AdminError> {
+        let mut config = self.config.clone();
+        config.set("group.id", group);
+        config.create().map_err(|error| AdminError::Config(error.to_string()))
+    }
+
     /// Returns whether waiting longer cannot help: the brokers refused the client itself.
     pub(super) fn is_hopeless(&self) -> bool {
         // Complaints arrive with the events of the producer.

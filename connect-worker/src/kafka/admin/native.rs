@@ -39,7 +39,6 @@ pub(super) struct PartitionResult {
 
 /// What to do with the offsets of a group.
 pub(super) enum GroupRequest<'a> {
-    List,
     Alter(&'a TopicPartitionList),
     Delete(&'a TopicPartitionList),
 }
@@ -70,13 +69,26 @@ impl Connection<'_> {
         request: &GroupRequest<'_>,
     ) -> Result<Vec<PartitionResult>, Failure> {
         match request {
-            GroupRequest::List => self.list_group_offsets(group),
             GroupRequest::Alter(offsets) => self.alter_group_offsets(group, offsets),
             GroupRequest::Delete(partitions) => self.delete_group_offsets(group, partitions),
         }
     }
 
-    fn list_group_offsets(&self, group: &CStr) -> Result<Vec<PartitionResult>, Failure> {
+    /// Returns the offsets of a group. The handle must be a consumer's, see `Client::consumer`.
+    pub(super) fn list_offsets_of_group(&self, group: &CStr) -> Result<Vec<PartitionResult>, Failure> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.list_offsets_once(group) {
+                // The Java client too looks for the coordinator again; a new cluster has none at first.
+                Err(Failure::Code(code, _)) if is_coordinator_moving(code) && Instant::now() < deadline => {
+                    std::thread::sleep(POLL_SLICE);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn list_offsets_once(&self, group: &CStr) -> Result<Vec<PartitionResult>, Failure> {
         // SAFETY: the text is live; a null list asks for all partitions. The guard owns the object.
         let request = unsafe { sys::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), ptr::null()) };
         let mut request = Owned(request, sys::rd_kafka_ListConsumerGroupOffsets_destroy);
@@ -280,6 +292,10 @@ impl<T> Drop for Owned<T> {
             unsafe { (self.1)(self.0) };
         }
     }
+}
+
+fn is_coordinator_moving(code: Code) -> bool {
+    matches!(code, Code::NotCoordinator | Code::CoordinatorLoadInProgress | Code::CoordinatorNotAvailable)
 }
 
 fn event_error(event: &Owned<sys::rd_kafka_event_t>) -> Option<Failure> {
