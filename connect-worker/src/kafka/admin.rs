@@ -29,6 +29,7 @@ pub use error::AdminError;
 /// The Java client's default of `default.api.timeout.ms`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 const CLUSTER_SLICE: Duration = Duration::from_millis(200);
+const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// A topic to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +121,7 @@ impl Admin {
         let what = format!("listing offsets of group `{group}`");
         let group = group.to_owned();
         let results = self
-            .blocking(move |client, connection| {
+            .asking_coordinator(move |client, connection| {
                 let resource = Resource::Group { group: &group, operation: "DESCRIBE" };
                 let consumer = client.consumer(&group)?;
                 let of_group = Connection { handle: consumer.client().native_ptr(), ..*connection };
@@ -182,7 +183,7 @@ impl Admin {
             return Ok(());
         }
         let group = group.to_owned();
-        self.blocking(move |client, connection| {
+        self.asking_coordinator(move |client, connection| {
             let (request, operation) = match kind {
                 ChangeKind::Alter => (GroupRequest::Alter(&list), "READ"),
                 ChangeKind::Delete => (GroupRequest::Delete(&list), "DELETE"),
@@ -206,11 +207,13 @@ impl Admin {
     pub async fn delete_group(&self, group: &str) -> Result<(), AdminError> {
         let what = format!("deleting group `{group}`");
         let group = group.to_owned();
-        self.blocking(move |client, connection| match connection.delete_group(&text(&what, &group)?) {
-            Ok(()) | Err(Failure::Code(Code::GroupIdNotFound, _)) => Ok(()),
-            Err(failure) => {
-                let resource = Resource::Group { group: &group, operation: "DELETE" };
-                Err(client.error(&what, &resource, failure, connection))
+        self.asking_coordinator(move |client, connection| {
+            match connection.delete_group(&text(&what, &group)?) {
+                Ok(()) | Err(Failure::Code(Code::GroupIdNotFound, _)) => Ok(()),
+                Err(failure) => {
+                    let resource = Resource::Group { group: &group, operation: "DELETE" };
+                    Err(client.error(&what, &resource, failure, connection))
+                }
             }
         })
         .await
@@ -289,6 +292,28 @@ impl Admin {
                 offsets.insert(partition, offset);
             }
             Ok(offsets)
+        })
+        .await
+    }
+
+    /// Repeats a request while the broker says that it cannot answer for the group now: a coordinator moves with its
+    /// broker, and a new cluster has none at first.
+    async fn asking_coordinator<T: Send + 'static>(
+        &self,
+        call: impl Fn(&Client, &Connection<'_>) -> Result<T, AdminError> + Send + 'static,
+    ) -> Result<T, AdminError> {
+        let deadline = Instant::now() + self.timeout;
+        self.blocking(move |client, connection| {
+            loop {
+                match call(client, connection) {
+                    Err(AdminError::Refused { is_retriable: true, .. })
+                        if Instant::now() + RETRY_WAIT < deadline && !client.is_hopeless() =>
+                    {
+                        std::thread::sleep(RETRY_WAIT);
+                    }
+                    outcome => return outcome,
+                }
+            }
         })
         .await
     }
