@@ -66,6 +66,8 @@ public class ConverterOracle {
             case "header": {
                 SimpleHeaderConverter converter = new SimpleHeaderConverter();
                 SchemaAndValue value = converter.toConnectHeader("t", "k", input);
+                // The worker takes a missing pair for null, too.
+                value = value == null ? SchemaAndValue.NULL : value;
                 byte[] output = converter.fromConnectHeader("t", "k", value.schema(), value.value());
                 String written = output == null ? "null" : new String(output, StandardCharsets.UTF_8);
                 return (describe(value.schema()) + " " + written).getBytes(StandardCharsets.UTF_8);

@@ -1,8 +1,8 @@
 //! How Java prints values: numbers, maps, lists and structs, as `toString` does.
 //!
 //! Floating-point numbers have the shortest digits that read back to the same number, as JDK 19 and later print
-//! them. Older JVMs print some numbers with one or two digits more (`2.0E-3` style ranges are equal; for example
-//! `2.2E-322` is `2.17E-322` there).
+//! them. Older JVMs print some numbers, mostly very large or very small ones, with other digits: `2e23` is
+//! `1.9999999999999998E23` there.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;

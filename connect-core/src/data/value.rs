@@ -76,6 +76,21 @@ impl Struct {
         Self { schema, values }
     }
 
+    /// Returns a struct of the given values, one for each field, without checking them; for converters and
+    /// transforms that made them for the same schema.
+    ///
+    /// # Panics
+    /// Panics when the number of values is not the number of fields.
+    pub fn from_parts(schema: SchemaRef, values: Vec<Value>) -> Self {
+        assert_eq!(schema.fields.len(), values.len(), "one value for each field");
+        Self { schema, values }
+    }
+
+    /// Returns the schema and the stored values in field order, without defaults applied.
+    pub fn into_parts(self) -> (SchemaRef, Vec<Value>) {
+        (self.schema, self.values)
+    }
+
     /// Returns the schema.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -192,34 +207,39 @@ impl Value {
     /// # Errors
     /// Fails with Kafka's text, naming the field where one is known.
     pub fn validate(&self, schema: &Schema, field: Option<&str>) -> Result<(), ConnectError> {
+        self.validate_at(schema, &[], field)
+    }
+
+    /// `path` says which part of a list or map this is, from the inside out.
+    fn validate_at(&self, schema: &Schema, path: &[&str], field: Option<&str>) -> Result<(), ConnectError> {
         if self.is_null() {
             if schema.optional {
                 return Ok(());
             }
-            let ty = schema.ty.name();
-            return Err(ConnectError::data(match field {
-                Some(name) => {
-                    format!("Invalid value: null used for required field: \"{name}\", schema type: {ty}")
-                }
-                None => format!("Invalid value: null used for required field: \"null\", schema type: {ty}"),
-            }));
+            let (place, ty) = (place_text(path, field), schema.ty.name());
+            return Err(ConnectError::data(format!(
+                "Invalid value: null used for required {place}, schema type: {ty}"
+            )));
         }
         if !self.matches_class(schema) {
-            return Err(self.class_mismatch(schema, field));
+            return Err(self.class_mismatch(schema, &place_text(path, field)));
         }
+        let inside = |item: &Value, expected: Option<&SchemaRef>, part: &str| match expected {
+            Some(expected) => item.validate_at(expected, &[&[part], path].concat(), field),
+            None => Ok(()),
+        };
         match self {
             Value::Struct(structure)
                 if !std::ptr::eq(&**structure.schema(), schema) && **structure.schema() != *schema =>
             {
                 Err(ConnectError::data("Struct schemas do not match."))
             }
-            Value::Array(items) => schema
-                .value_schema
+            Value::Array(items) => items
                 .iter()
-                .try_for_each(|element| items.iter().try_for_each(|item| item.validate(element, None))),
+                .try_for_each(|item| inside(item, schema.value_schema.as_ref(), "element of array")),
             Value::Map(map) => map.entries.iter().try_for_each(|(key, value)| {
-                schema.key_schema.iter().try_for_each(|expected| key.validate(expected, None))?;
-                schema.value_schema.iter().try_for_each(|expected| value.validate(expected, None))
+                inside(key, schema.key_schema.as_ref(), "key of map")?;
+                inside(value, schema.value_schema.as_ref(), "value of map")
             }),
             _ => Ok(()),
         }
@@ -250,15 +270,49 @@ impl Value {
         )
     }
 
-    fn class_mismatch(&self, schema: &Schema, field: Option<&str>) -> ConnectError {
-        let mut text = String::from("Invalid Java object for schema ");
-        if let Some(name) = &schema.name {
-            text.push_str(&format!("\"{name}\" "));
-        }
-        text.push_str(&format!("with type {}: class {}", schema.ty.name(), self.java_class()));
-        if let Some(name) = field {
-            text.push_str(&format!(" for field: \"{name}\""));
-        }
-        ConnectError::data(text)
+    fn class_mismatch(&self, schema: &Schema, place: &str) -> ConnectError {
+        let name = schema.name.as_ref().map(|name| format!("\"{name}\" ")).unwrap_or_default();
+        let (ty, class) = (schema.ty.name(), self.java_class());
+        ConnectError::data(format!(
+            "Invalid Java object for schema {name}with type {ty}: class {class} for {place}"
+        ))
+    }
+}
+
+/// Returns Kafka's words for the place of a value: `field: "f"`, `element of array value`.
+fn place_text(path: &[&str], field: Option<&str>) -> String {
+    let mut text = String::new();
+    for part in path {
+        text.push_str(part);
+        text.push(' ');
+    }
+    match field {
+        Some(name) => text + &format!("field: \"{name}\""),
+        None => text + "value",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn errors_name_the_place_as_kafka_does() {
+        let list = Schema { value_schema: Some(Arc::new(Schema::of(Type::Int8))), ..Schema::of(Type::Array) };
+        let text = |value: Value, field| value.validate(&list, field).unwrap_err().context().to_owned();
+        assert_eq!(
+            text(Value::Array(vec![Value::Int32(1)]), Some("f")),
+            "Invalid Java object for schema with type INT8: class java.lang.Integer for element of array field: \"f\""
+        );
+        assert_eq!(
+            text(Value::Array(vec![Value::Null]), None),
+            "Invalid value: null used for required element of array value, schema type: INT8"
+        );
+        assert_eq!(
+            text(Value::Null, None),
+            "Invalid value: null used for required value, schema type: ARRAY"
+        );
     }
 }

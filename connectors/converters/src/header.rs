@@ -25,7 +25,9 @@ impl<C: Converter> HeaderConverter for AsHeaderConverter<C> {
         _key: &str,
         value: Option<&Bytes>,
     ) -> Result<Datum, ConnectError> {
-        self.0.to_connect_data(topic, None, value, &mut BytesMut::new())
+        // Room enough that a header does not take a batch's whole chunk of memory.
+        let mut scratch = BytesMut::with_capacity(value.map_or(0, |bytes| bytes.len() * 2));
+        self.0.to_connect_data(topic, None, value, &mut scratch)
     }
 
     fn from_connect_header(

@@ -41,10 +41,10 @@ pub fn decimal_to_bytes(schema: &Schema, decimal: &BigDecimal) -> Result<Vec<u8>
 /// # Errors
 /// Fails when the schema has no scale or there are no bytes.
 pub fn decimal_from_bytes(schema: &Schema, bytes: &[u8]) -> Result<BigDecimal, ConnectError> {
-    let scale = scale_of(schema)?;
     if bytes.is_empty() {
         return Err(ConnectError::data("Zero length BigInteger"));
     }
+    let scale = scale_of(schema)?;
     Ok(BigDecimal::new(BigInt::from_signed_bytes_be(bytes), i64::from(scale)))
 }
 

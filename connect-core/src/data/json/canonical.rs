@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::data::Datum;
 use crate::data::json::fast::{Found, rewrite};
-use crate::data::json::{JsonError, Node, decode_canonical, read, to_value, write_node};
+use crate::data::json::{JsonError, Node, decode_canonical, in_utf8, read, to_value, write_node};
 
 /// How much a batch's buffer grows by when it is full.
 const SCRATCH_CHUNK: usize = 64 * 1024;
@@ -33,6 +33,7 @@ pub fn schemaless_datum(input: &Bytes, scratch: &mut BytesMut) -> Result<Datum, 
 /// # Errors
 /// Fails with Jackson's text when the bytes do not begin with a JSON value.
 pub fn schemaless_datum_by_tree(input: &Bytes, scratch: &mut BytesMut) -> Result<Datum, JsonError> {
+    let input = &in_utf8(input);
     Ok(datum_of_node(input, &read(input)?, scratch))
 }
 

@@ -87,6 +87,9 @@ fn check_scale(text: &str) -> Result<()> {
         return refuse("Too many nonzero exponent digits.");
     }
     let exponent: i64 = exponent.parse().unwrap_or(0);
+    if exponent > i64::from(i32::MAX) {
+        return refuse("Exponent overflow.");
+    }
     let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
     let scale = i64::try_from(fraction).unwrap_or(i64::MAX) - exponent;
     if i32::try_from(scale).is_err() {

@@ -7,6 +7,7 @@
 mod canonical;
 mod decode;
 mod digits;
+mod encoding;
 mod envelope;
 mod error;
 mod fast;
@@ -21,6 +22,7 @@ mod writer;
 
 pub use canonical::{datum_of_node, schemaless_datum, schemaless_datum_by_tree};
 pub use decode::{decode_canonical, to_value};
+pub use encoding::in_utf8;
 pub use envelope::{may_be_object_with, split_object};
 pub use error::JsonError;
 pub use java::write_java_text;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::data::json::error::{location, source_text};
 use crate::data::json::open::{Open, Scope};
+use crate::data::json::strings::FIELD_NAME;
 use crate::data::json::{JsonError, Node};
 
 /// How deep arrays and objects may nest, as Jackson's `StreamReadConstraints` has it.
@@ -16,12 +17,13 @@ const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true
 
 pub(super) type Result<T> = std::result::Result<T, JsonError>;
 
-/// Reads the first value of a text in UTF-8, UTF-16 or UTF-32.
+/// Reads the first value of a text in UTF-8; other encodings go through [`in_utf8`](crate::data::json::in_utf8).
 ///
 /// # Errors
 /// Fails with Jackson's text when there is no valid value.
 pub fn read(input: &[u8]) -> Result<Node<'_>> {
-    let input = input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input);
+    // Jackson looks for the mark in four bytes at least.
+    let input = input.strip_prefix(b"\xEF\xBB\xBF").filter(|rest| !rest.is_empty()).unwrap_or(input);
     let mut reader = Reader { input, position: 0 };
     let Some(byte) = reader.skip_space()? else { return Ok(Node::Missing) };
     let node = reader.value(byte, 0)?;
@@ -252,7 +254,7 @@ impl<'a> Reader<'a> {
         }
         self.position += 1;
         let start = self.position;
-        let key = self.string("field name")?;
+        let key = self.string(FIELD_NAME)?;
         if self.position - start > MAX_NAME_LEN {
             return Err(JsonError::limit(format!(
                 "Name length ({}) exceeds the maximum allowed ({MAX_NAME_LEN}, from \

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use crate::data::json::reader::{Reader, Result};
 use crate::data::json::text::Units;
 
+/// What a key is called in error texts.
+pub(super) const FIELD_NAME: &str = "field name";
+
 impl<'a> Reader<'a> {
     /// Reads a string after its opening quote; borrows it when it holds no escapes.
     pub(super) fn string(&mut self, what: &str) -> Result<Cow<'a, [u8]>> {
@@ -33,9 +36,9 @@ impl<'a> Reader<'a> {
                     self.position += 1;
                     return Ok(Cow::Owned(units.finish()));
                 }
-                Some(b'\\') => self.escape(&mut units)?,
+                Some(b'\\') => self.escape(&mut units, what)?,
                 Some(byte @ 0..0x20) => {
-                    let place = if what == "field name" { "name" } else { "string value" };
+                    let place = if what == FIELD_NAME { "name" } else { "string value" };
                     return self.fail(
                         self.position,
                         format!(
@@ -50,11 +53,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn escape(&mut self, units: &mut Units) -> Result<()> {
+    fn escape(&mut self, units: &mut Units, what: &str) -> Result<()> {
         self.position += 1;
-        let Some(byte) = self.peek() else {
-            return self.end("Unexpected end-of-input in character escape sequence");
-        };
+        match self.peek() {
+            None => self.end("Unexpected end-of-input in character escape sequence"),
+            Some(b'u') => self.unicode_escape(units, what),
+            Some(byte) => {
+                units.push(self.short_escape(byte)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn short_escape(&mut self, byte: u8) -> Result<u16> {
         let unit = match byte {
             b'b' => 8,
             b't' => 9,
@@ -62,18 +73,52 @@ impl<'a> Reader<'a> {
             b'f' => 12,
             b'r' => 13,
             b'"' | b'/' | b'\\' => u16::from(byte),
-            b'u' => return self.unicode_escape(units),
             _ => {
                 let shown = self.shown(self.position);
                 return self.fail(self.position, format!("Unrecognized character escape {shown}"));
             }
         };
         self.position += 1;
+        Ok(unit)
+    }
+
+    fn unicode_escape(&mut self, units: &mut Units, what: &str) -> Result<()> {
+        let unit = self.hex_digits()?;
         units.push(unit);
+        // Jackson checks the pairing of surrogates in keys, but not in values.
+        match unit {
+            0xD800..0xDC00 if what == FIELD_NAME => self.low_surrogate(units),
+            0xDC00..0xE000 if what == FIELD_NAME => {
+                self.fail(self.position, format!("Unexpected low surrogate in field name: 0x{unit:x}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn low_surrogate(&mut self, units: &mut Units) -> Result<()> {
+        const BROKEN: &str = "Broken surrogate pair in field name: expected";
+        match self.peek() {
+            None => return self.end("Unexpected end-of-input in field name"),
+            Some(b'\\') => self.position += 1,
+            Some(byte) => {
+                let message = format!("{BROKEN} '\\' to start low surrogate, got 0x{byte:02x}");
+                return self.fail(self.position, message);
+            }
+        }
+        let low = match self.peek() {
+            None => return self.end("Unexpected end-of-input in character escape sequence"),
+            Some(b'u') => self.hex_digits()?,
+            Some(byte) => self.short_escape(byte)?,
+        };
+        if !(0xDC00..0xE000).contains(&low) {
+            return self.fail(self.position, format!("{BROKEN} low surrogate, got 0x{low:04X}"));
+        }
+        units.push(low);
         Ok(())
     }
 
-    fn unicode_escape(&mut self, units: &mut Units) -> Result<()> {
+    /// Reads the four digits of an escape, standing at its `u`.
+    fn hex_digits(&mut self) -> Result<u16> {
         let mut unit = 0u16;
         for _ in 0..4 {
             self.position += 1;
@@ -87,12 +132,11 @@ impl<'a> Reader<'a> {
             unit = unit << 4 | u16::try_from(digit).unwrap_or(0);
         }
         self.position += 1;
-        units.push(unit);
-        Ok(())
+        Ok(unit)
     }
 
     /// Reads a character of two to four bytes. Like Jackson it looks at the leading bits of each byte only: overlong
-    /// forms and encoded surrogates pass.
+    /// forms pass.
     fn multi_byte(&mut self, first: u8, units: &mut Units, what: &str) -> Result<()> {
         let (mut code, more) = match first {
             0xC0..0xE0 => (u32::from(first & 0x1F), 1),
@@ -115,6 +159,10 @@ impl<'a> Reader<'a> {
             code = code << 6 | u32::from(byte & 0x3F);
         }
         match u16::try_from(code) {
+            Ok(unit @ 0xD800..0xE000) if more < 3 => {
+                let message = format!("Invalid UTF-8: Illegal surrogate character 0x{unit:x}");
+                return self.fail(self.position, message);
+            }
             Ok(unit) if more < 3 => units.push(unit),
             _ => {
                 let offset = code.wrapping_sub(0x10000);

@@ -107,6 +107,7 @@ impl Converter for JsonConverter {
         match self.reading {
             Reading::Bare => json::schemaless_datum(bytes, scratch).map_err(not_json),
             _ if self.fixed_schema.is_some() => {
+                let bytes = &json::in_utf8(bytes);
                 let node = json::read(bytes).map_err(not_json)?;
                 let value = to_typed(self.fixed_schema.as_ref(), &node, self.decoder(bytes))?;
                 Ok(Datum::new(self.fixed_schema.clone(), value))
@@ -178,6 +179,7 @@ impl JsonConverter {
         if let Some(datum) = self.open_cached(bytes, scratch)? {
             return Ok(datum);
         }
+        let bytes = &json::in_utf8(bytes);
         let node = json::read(bytes).map_err(not_json)?;
         let (schema_node, payload) = envelope(&node).ok_or_else(|| ConnectError::data(NO_ENVELOPE))?;
         let schema = schema::from_json(schema_node, self.decoder(bytes))?;
@@ -194,6 +196,7 @@ impl JsonConverter {
         if let Some(datum) = self.open_cached(bytes, scratch)? {
             return Ok(datum);
         }
+        let bytes = &json::in_utf8(bytes);
         let node = json::read(bytes).map_err(not_json)?;
         if let Some((schema_node, payload)) = envelope(&node) {
             let schema = schema::from_json(schema_node, self.decoder(bytes))?;
@@ -306,3 +309,6 @@ impl std::error::Error for Wrapped {
         Some(&self.source)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,5 @@
 //! Payloads into Connect data by a schema: lenient about JSON types, as Jackson's nodes are.
 
-use std::borrow::Cow;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -89,14 +87,22 @@ fn shared(source: &Bytes, bytes: &[u8]) -> ByteString {
     ByteString::from(to_utf8(bytes).into_owned())
 }
 
-/// Decodes base64 as Jackson does: white space between the characters is skipped, padding is required.
+/// Decodes base64 as Jackson does: white space may stand between units of four characters, padding is required.
 fn base64(text: &[u8], context: &str) -> Result<Bytes, ConnectError> {
-    let text: Cow<'_, [u8]> = if text.iter().any(|byte| *byte <= b' ') {
-        Cow::Owned(text.iter().copied().filter(|byte| *byte > b' ').collect())
-    } else {
-        Cow::Borrowed(text)
-    };
-    STANDARD.decode(text).map(Bytes::from).map_err(|error| ConnectError::data(context).because(error))
+    let mut packed = Vec::with_capacity(text.len());
+    for byte in text.iter().copied() {
+        if byte > b' ' {
+            packed.push(byte);
+        } else if packed.len() % 4 != 0 {
+            let place = packed.len() % 4 + 1;
+            let cause = format!(
+                "Illegal white space character (code 0x{byte:x}) as character #{place} of 4-char base64 unit: can only \
+                 used between units"
+            );
+            return Err(ConnectError::data(context).because(cause));
+        }
+    }
+    STANDARD.decode(packed).map(Bytes::from).map_err(|error| ConnectError::data(context).because(error))
 }
 
 fn decimal(schema: &Schema, node: &Node<'_>) -> Result<Value, ConnectError> {
@@ -173,7 +179,7 @@ fn map(schema: &Schema, node: &Node<'_>, decoder: Decoder<'_>) -> Result<Value, 
     let Node::Array(pairs) = node else {
         let found = node.type_name();
         return Err(ConnectError::data(format!(
-            "Maps with non-string fields should be encoded as JSON arrays of tuples, but found {found}"
+            "Maps with non-string fields should be encoded as JSON array of tuples, but found {found}"
         )));
     };
     for pair in pairs {
