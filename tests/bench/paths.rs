@@ -53,19 +53,20 @@ pub(crate) fn floor(bootstrap: &str, records: u64, runs: u64) -> Vec<Figures> {
 /// Measures Sluice's file sink.
 pub(crate) async fn sluice_file(bootstrap: &str, records: u64, runs: u64) -> Vec<Figures> {
     let sluice = Setup::new(bootstrap).start().await;
-    file_sink(&sluice.url(), sluice.pid(), sluice.folder(), records, runs).await
+    file_sink("sluice", &sluice.url(), sluice.pid(), sluice.folder(), records, runs).await
 }
 
 /// Measures the JVM's file sink.
 pub(crate) async fn jvm_file(bootstrap: &str, records: u64, runs: u64) -> Vec<Figures> {
     let connect = JvmConnect::standalone(bootstrap, &[]);
-    file_sink(&connect.url(), connect.pid(), connect.folder(), records, runs).await
+    file_sink("jvm", &connect.url(), connect.pid(), connect.folder(), records, runs).await
 }
 
-async fn file_sink(url: &str, pid: u32, folder: &Path, records: u64, runs: u64) -> Vec<Figures> {
+async fn file_sink(who: &str, url: &str, pid: u32, folder: &Path, records: u64, runs: u64) -> Vec<Figures> {
     let mut figures = Vec::new();
     for run in 0..runs {
-        let name = format!("file-{run}");
+        // The consumer group follows from the name: each run reads from the beginning.
+        let name = format!("{who}-file-{run}");
         let file = folder.join(&name);
         let mut config = sink_config("FileStreamSink");
         config["file"] = json!(file);

@@ -134,7 +134,8 @@ fn translate(kind: ClientKind, key: &str, value: &str, config: &mut ClientConfig
             let renamed = RENAMED.iter().find(|(java, _)| *java == key).map_or(key, |(_, native)| *native);
             if is_known(renamed, value) {
                 config.set(renamed, value);
-            } else {
+            } else if kind != ClientKind::Admin {
+                // Admin clients inherit every key of the worker (`Worker.adminConfigs`), most of which are not theirs.
                 warn_once(kind, key);
             }
         }
