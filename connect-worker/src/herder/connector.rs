@@ -87,6 +87,7 @@ pub(crate) struct ConnectorActor {
     target: watch::Sender<TargetState>,
     generate: mpsc::UnboundedSender<()>,
     stop: CancellationToken,
+    abandon: CancellationToken,
     join: JoinHandle<()>,
 }
 
@@ -101,7 +102,7 @@ impl ConnectorActor {
         // One request at a time: the herder waits for the answer before it asks again.
         let (generate, generate_asked) = mpsc::unbounded_channel();
         let (raise, raised) = mpsc::unbounded_channel();
-        let stop = CancellationToken::new();
+        let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
         let actor = Actor {
             reporter: Reporter { name: Arc::clone(&spec.name), run: spec.run, messages, raise },
             spec,
@@ -109,9 +110,10 @@ impl ConnectorActor {
             phase: Phase::Initial,
             resolved: Props::new(),
             stop: stop.clone(),
+            abandon: abandon.clone(),
         };
         let join = tokio::spawn(actor.run(target_seen, generate_asked, raised));
-        Self { target, generate, stop, join }
+        Self { target, generate, stop, abandon, join }
     }
 
     /// Asks for a state. Returns at once.
@@ -130,6 +132,8 @@ impl ConnectorActor {
         self.stop.cancel();
         let has_ended = tokio::time::timeout(grace, &mut self.join).await.is_ok();
         if !has_ended {
+            // A call that waits is dropped and gives its thread back; one that blocks keeps it.
+            self.abandon.cancel();
             self.join.abort();
         }
         has_ended
@@ -179,6 +183,7 @@ struct Actor {
     phase: Phase,
     resolved: Props,
     stop: CancellationToken,
+    abandon: CancellationToken,
 }
 
 impl Actor {
@@ -260,9 +265,10 @@ impl Actor {
         let (resolver, raw) = (Arc::clone(&self.spec.resolver), self.spec.raw.clone());
         let context =
             ConnectorContext { name: Arc::clone(&self.spec.name), handle: Arc::new(self.reporter.clone()) };
+        let abandon = self.abandon.clone();
         let started = self.call(move |connector, runtime| {
             let resolved = resolver.resolve(&raw)?;
-            runtime.block_on(connector.get_mut().start(context, &resolved))?;
+            runtime.block_on(until(&abandon, connector.get_mut().start(context, &resolved)))?;
             Ok(resolved)
         });
         self.resolved = started.await?;
@@ -270,7 +276,9 @@ impl Actor {
     }
 
     async fn stop_connector(&mut self) -> Result<(), ConnectError> {
-        self.call(|connector, runtime| runtime.block_on(connector.get_mut().stop())).await
+        let abandon = self.abandon.clone();
+        self.call(move |connector, runtime| runtime.block_on(until(&abandon, connector.get_mut().stop())))
+            .await
     }
 
     async fn generate(&mut self) {
@@ -306,5 +314,17 @@ impl Actor {
             }
             Err(error) => Err(ConnectError::fatal("connector panicked").because(error)),
         }
+    }
+}
+
+/// Waits for a call unless the connector is abandoned.
+async fn until(
+    abandon: &CancellationToken,
+    call: impl Future<Output = Result<(), ConnectError>>,
+) -> Result<(), ConnectError> {
+    tokio::select! {
+        biased; // What has ended counts, even if it was late.
+        outcome = call => outcome,
+        () = abandon.cancelled() => Err(ConnectError::fatal("connector was abandoned")),
     }
 }

@@ -2,6 +2,7 @@
 
 use connect_core::config::Props;
 
+use crate::config::transformer::restore_references;
 use crate::herder::state::java_ordered;
 
 const TASK_CLASS: &str = "task.class";
@@ -18,12 +19,7 @@ pub(crate) fn complete(generated: Vec<Props>, task_class: &str, raw: &Props, res
                 props.insert(key.to_owned(), value.clone());
             }
         }
-        for (key, value) in raw.iter().filter(|(_, value)| has_reference(value)) {
-            if let Some(slot) = props.get_mut(key) {
-                slot.clone_from(value);
-            }
-        }
-        java_ordered(&props)
+        java_ordered(&restore_references(raw, props))
     };
     generated.into_iter().map(complete_one).collect()
 }
@@ -53,11 +49,6 @@ pub(crate) fn too_many(name: &str, generated: usize, resolved: &Props) -> Option
 /// Returns `tasks.max`, 1 when it is absent or no number.
 pub(crate) fn max_tasks(resolved: &Props) -> usize {
     resolved.get("tasks.max").and_then(|text| text.trim().parse().ok()).unwrap_or(1)
-}
-
-/// Returns whether a value holds a `${provider:[path:]key}` reference.
-fn has_reference(value: &str) -> bool {
-    value.split("${").skip(1).any(|rest| rest.split_once('}').is_some_and(|(inner, _)| inner.contains(':')))
 }
 
 #[cfg(test)]
@@ -101,12 +92,5 @@ mod tests {
         );
         let lenient = props(&[("tasks.max", "2"), ("tasks.max.enforce", "FALSE")]);
         assert_eq!(too_many("c", 5, &lenient), None);
-    }
-
-    #[test]
-    fn references_need_a_provider_and_a_key() {
-        let found: Vec<bool> =
-            ["${a:b}", "x${a:b:c}y", "${a}", "plain", "${a:b"].iter().map(|v| has_reference(v)).collect();
-        assert_eq!(found, [true, true, false, false, false]);
     }
 }

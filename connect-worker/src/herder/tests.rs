@@ -1,1 +1,358 @@
-//! The herder with fake connectors and tasks.
+//! The herder with connectors and tasks that only pretend: what hangs or fails must not hold up anything else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use connect_core::async_trait;
+use connect_core::config::{ConfigDef, Props};
+use connect_core::connector::{Connector, ConnectorContext, SinkOffsetChanges, SourceConnector};
+use connect_core::data::Map;
+use connect_core::error::ConnectError;
+use connect_core::plugin::{Factory, PluginInfo, Registry};
+use connect_core::record::Offsets;
+use connect_core::task::SourceTask;
+use serde_json::Value as Json;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::herder::ports::{
+    ConfigResolver, OffsetStore, PluginCatalog, RawProps, SinkOffsets, SinkOffsetsError, TaskSpawner,
+    ValidateError, Validation,
+};
+use crate::herder::{
+    CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, InitialState, MemoryConfigStore,
+    MemoryStatusStore, Modified, Ports, RestartRequest, StopReport,
+};
+use crate::task::{TargetState, TaskEvent, TaskHandle, TaskSpec, TaskState};
+
+const CLASS: &str = "test.PretendConnector";
+
+/// Does what its configuration says: `start` may be `hang` or `fail`, `stop` may be `hang`, `tasks` is their number
+/// or `fail`.
+#[derive(Default)]
+struct PretendConnector {
+    props: Props,
+}
+
+impl PretendConnector {
+    fn says(&self, key: &str) -> &str {
+        self.props.get(key).map_or("", String::as_str)
+    }
+}
+
+#[async_trait]
+impl Connector for PretendConnector {
+    fn version(&self) -> &'static str {
+        "1"
+    }
+
+    fn config_def(&self) -> ConfigDef {
+        ConfigDef::new(Vec::new())
+    }
+
+    fn task_class(&self) -> &'static str {
+        "test.PretendTask"
+    }
+
+    async fn start(&mut self, _context: ConnectorContext, props: &Props) -> Result<(), ConnectError> {
+        self.props = props.clone();
+        match self.says("start") {
+            "hang" => std::future::pending().await,
+            "fail" => Err(ConnectError::fatal("no such table")),
+            _ => Ok(()),
+        }
+    }
+
+    fn task_configs(&self, _max_tasks: usize) -> Result<Vec<Props>, ConnectError> {
+        let count: usize =
+            self.says("tasks").parse().map_err(|_| ConnectError::retriable("listing tables"))?;
+        Ok(vec![self.props.clone(); count])
+    }
+
+    async fn stop(&mut self) -> Result<(), ConnectError> {
+        if self.says("stop") == "hang" {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+impl SourceConnector for PretendConnector {
+    fn task(&self) -> Box<dyn SourceTask> {
+        unreachable!("tasks are started by the spawner of the tests")
+    }
+}
+
+/// Counts the tasks it starts. A task whose `task` says `fail` fails, one that says `hang` never ends.
+#[derive(Default)]
+struct PretendTasks {
+    started: AtomicUsize,
+}
+
+impl TaskSpawner for PretendTasks {
+    fn start(&self, spec: TaskSpec, events: mpsc::UnboundedSender<TaskEvent>) -> TaskHandle {
+        self.started.fetch_add(1, Ordering::SeqCst);
+        let behaviour = spec.task_props.get("task").cloned().unwrap_or_default();
+        TaskHandle::spawn(&spec, events, move |mut control| async move {
+            if behaviour == "fail" {
+                control.report_state(TaskState::Failed, Some("trace\n".to_owned()));
+                return control.stop.cancelled().await;
+            }
+            if behaviour == "hang" {
+                control.report_state(TaskState::Running, None);
+                std::future::pending::<()>().await;
+            }
+            while !control.stop.is_cancelled() {
+                let is_started = *control.target.borrow_and_update() == TargetState::Started;
+                control.report_state(if is_started { TaskState::Running } else { TaskState::Paused }, None);
+                tokio::select! {
+                    biased; // Ending comes first.
+                    () = control.stop.cancelled() => {}
+                    changed = control.target.changed() => if changed.is_err() { return },
+                }
+            }
+        })
+    }
+}
+
+/// Everything else a herder needs, empty.
+struct Nothing;
+
+impl ConfigResolver for Nothing {
+    fn resolve(&self, props: &Props) -> Result<Props, ConnectError> {
+        Ok(props.clone())
+    }
+}
+
+impl PluginCatalog for Nothing {
+    fn list(&self, _connectors_only: bool) -> Json {
+        Json::Null
+    }
+
+    fn config(&self, _plugin: &str, _version: Option<&str>) -> Result<Json, HerderError> {
+        Ok(Json::Null)
+    }
+
+    fn validate(&self, props: &RawProps) -> Result<Validation, ValidateError> {
+        let errors: Vec<String> = props.get("invalid").cloned().flatten().into_iter().collect();
+        Ok(Validation { error_count: errors.len(), errors, body: Json::Null })
+    }
+}
+
+#[async_trait]
+impl SinkOffsets for Nothing {
+    async fn list(&self, _connector: &str, _props: &Props) -> Result<Offsets, ConnectError> {
+        Ok(Offsets::new())
+    }
+
+    async fn alter(&self, _: &str, _: &Props, _: &SinkOffsetChanges) -> Result<(), SinkOffsetsError> {
+        Ok(())
+    }
+
+    async fn reset(&self, _: &str, _: &Props) -> Result<(), SinkOffsetsError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl OffsetStore for Nothing {
+    async fn list(&self, _connector: &str) -> Result<Vec<(Map, Map)>, ConnectError> {
+        Ok(Vec::new())
+    }
+
+    async fn write(&self, _connector: &str, _changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError> {
+        Ok(())
+    }
+}
+
+struct Place {
+    handle: HerderHandle,
+    tasks: Arc<PretendTasks>,
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<StopReport>,
+}
+
+impl Place {
+    fn start() -> Self {
+        let make: fn() -> Box<dyn SourceConnector> = || Box::new(PretendConnector::default());
+        let plugin = PluginInfo { class: CLASS, version: "1", factory: Factory::Source(make) };
+        let (config, updates) = MemoryConfigStore::new();
+        let tasks = Arc::new(PretendTasks::default());
+        let ports = Ports {
+            registry: Registry::new(vec![plugin]),
+            catalog: Arc::new(Nothing),
+            resolver: Arc::new(Nothing),
+            spawner: Arc::clone(&tasks) as _,
+            config: Box::new(config),
+            updates,
+            status: Box::new(MemoryStatusStore::default()),
+            sink_offsets: Arc::new(Nothing),
+            source_offsets: Arc::new(Nothing),
+        };
+        let settings = HerderSettings {
+            worker_id: "w:1".into(),
+            task_grace: Duration::from_millis(50),
+            tracks_topics: true,
+            allows_topic_reset: true,
+        };
+        let (herder, handle) = Herder::new(settings, ports);
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(herder.run(stop.clone()));
+        Self { handle, tasks, stop, running }
+    }
+
+    async fn create(&self, name: &str, says: &[(&str, &str)]) -> Result<usize, HerderError> {
+        let request = CreateRequest { name: name.into(), config: config(says), initial_state: None };
+        self.handle.create(request).await.map(|info| info.tasks.len())
+    }
+
+    /// Returns the states of a connector and its tasks, once they are as wanted; otherwise as they are after a while.
+    async fn states(&self, name: &str, wanted: &[&str]) -> Vec<&'static str> {
+        let mut states = Vec::new();
+        for _ in 0..500 {
+            if let Ok(status) = self.handle.status(name.to_owned()).await {
+                states = vec![status.connector.state];
+                states.extend(status.tasks.iter().map(|task| task.state.state));
+            }
+            if states == wanted {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        states
+    }
+
+    async fn end(self) -> StopReport {
+        self.stop.cancel();
+        self.running.await.expect("the herder ends")
+    }
+}
+
+fn config(says: &[(&str, &str)]) -> RawProps {
+    let class = [("connector.class", CLASS), ("tasks.max", "2")];
+    class.iter().chain(says).map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned()))).collect()
+}
+
+#[tokio::test]
+async fn connector_goes_through_its_life() {
+    let place = Place::start();
+    assert_eq!(place.create("c", &[("tasks", "2")]).await, Ok(2));
+    assert_eq!(place.states("c", &["RUNNING", "RUNNING", "RUNNING"]).await, ["RUNNING"; 3]);
+    place.handle.pause("c".to_owned()).await.expect("known");
+    assert_eq!(place.states("c", &["PAUSED", "PAUSED", "PAUSED"]).await, ["PAUSED"; 3]);
+    place.handle.stop("c".to_owned()).await.expect("known");
+    assert_eq!(place.states("c", &["STOPPED"]).await, ["STOPPED"]);
+    place.handle.resume("c".to_owned()).await.expect("known");
+    assert_eq!(place.states("c", &["RUNNING", "RUNNING", "RUNNING"]).await, ["RUNNING"; 3]);
+    place.handle.delete("c".to_owned()).await.expect("known");
+    let error = place.handle.status("c".to_owned()).await.expect_err("gone");
+    assert_eq!(error, HerderError::not_found("No status found for connector c"));
+    assert_eq!(place.end().await.abandoned, 0);
+}
+
+#[tokio::test]
+async fn unchanged_tasks_are_left_alone_and_changed_ones_restarted() {
+    let place = Place::start();
+    assert_eq!(place.create("c", &[("tasks", "1")]).await, Ok(1));
+    place.states("c", &["RUNNING", "RUNNING"]).await;
+    for (says, started) in [("1", 1), ("2", 2)] {
+        let outcome = place.handle.put_config("c".into(), config(&[("tasks", "1"), ("note", says)])).await;
+        assert!(matches!(outcome, Ok(Modified::Updated(_))), "{outcome:?}");
+        place.states("c", &["RUNNING", "RUNNING"]).await;
+        // The first change is one of configuration too; the same configuration again is none.
+        let again = place.handle.put_config("c".into(), config(&[("tasks", "1"), ("note", says)])).await;
+        assert!(matches!(again, Ok(Modified::Updated(_))), "{again:?}");
+        place.states("c", &["RUNNING", "RUNNING"]).await;
+        assert_eq!(place.tasks.started.load(Ordering::SeqCst), started + 1, "after note {says}");
+    }
+    assert_eq!(place.end().await.abandoned, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn hanging_connector_holds_up_neither_others_nor_the_stop() {
+    let place = Place::start();
+    let handle = place.handle.clone();
+    let request =
+        CreateRequest { name: "h".into(), config: config(&[("start", "hang")]), initial_state: None };
+    let hanging = tokio::spawn(async move { handle.create(request).await });
+    assert_eq!(place.create("c", &[("tasks", "1")]).await, Ok(1));
+    place.handle.ping().await.expect("the herder answers");
+    assert_eq!(place.states("c", &["RUNNING", "RUNNING"]).await, ["RUNNING"; 2]);
+    let began = std::time::Instant::now();
+    assert_eq!(place.end().await.abandoned, 1);
+    assert!(began.elapsed() < Duration::from_secs(8), "connectors have 5 s");
+    hanging.await.expect("no panic").expect_err("never created");
+}
+
+#[tokio::test]
+async fn failed_start_is_told_and_shown() {
+    let place = Place::start();
+    let error = place.create("c", &[("start", "fail")]).await;
+    assert_eq!(error, Err(HerderError::internal("Failed to transition connector c to state STARTED")));
+    let status = place.handle.status("c".to_owned()).await.expect("known");
+    assert_eq!(status.connector.state, "FAILED");
+    let trace = status.connector.trace.expect("a trace");
+    assert_eq!(trace, "org.apache.kafka.connect.errors.ConnectException: no such table\n");
+    assert_eq!(place.end().await.abandoned, 0);
+}
+
+#[tokio::test]
+async fn too_many_tasks_fail_the_connector() {
+    let place = Place::start();
+    let error = place.create("c", &[("tasks", "3")]).await.expect_err("two are allowed");
+    assert!(error.message.starts_with("The connector c has generated 3 tasks"), "{error}");
+    assert_eq!(place.states("c", &["FAILED"]).await, ["FAILED"]);
+    assert_eq!(place.end().await.abandoned, 0);
+}
+
+#[tokio::test]
+async fn failed_generation_is_answered_and_tried_again() {
+    let place = Place::start();
+    assert_eq!(place.create("c", &[("tasks", "fail")]).await, Ok(0));
+    let outcome = place.handle.put_config("c".into(), config(&[("tasks", "1")])).await;
+    assert!(matches!(outcome, Ok(Modified::Updated(_))), "{outcome:?}");
+    assert_eq!(place.states("c", &["RUNNING", "RUNNING"]).await, ["RUNNING"; 2]);
+    assert_eq!(place.end().await.abandoned, 0);
+}
+
+#[tokio::test]
+async fn restart_of_failed_ones_starts_only_those() {
+    let place = Place::start();
+    assert_eq!(place.create("c", &[("tasks", "2"), ("task", "fail")]).await, Ok(2));
+    assert_eq!(place.states("c", &["RUNNING", "FAILED", "FAILED"]).await, ["RUNNING", "FAILED", "FAILED"]);
+    let request = RestartRequest { connector: "c".into(), only_failed: true, include_tasks: true };
+    let answer = place.handle.restart(request).await.expect("known");
+    let states: Vec<&str> = answer.tasks.iter().map(|task| task.state.state).collect();
+    assert_eq!((answer.connector.state, states), ("RUNNING", vec!["RESTARTING"; 2]));
+    assert_eq!(place.tasks.started.load(Ordering::SeqCst), 4);
+    assert_eq!(place.end().await.abandoned, 0);
+}
+
+#[tokio::test]
+async fn task_that_does_not_end_is_abandoned_and_its_connector_deleted() {
+    let place = Place::start();
+    assert_eq!(place.create("c", &[("tasks", "1"), ("task", "hang")]).await, Ok(1));
+    place.states("c", &["RUNNING", "RUNNING"]).await;
+    place.handle.delete("c".to_owned()).await.expect("deleted");
+    assert_eq!(place.handle.list().await.expect("a list"), Vec::<Arc<str>>::new());
+    assert_eq!(place.end().await.abandoned, 1);
+}
+
+#[tokio::test]
+async fn patch_merges_over_the_stored_configuration() {
+    let place = Place::start();
+    let request = CreateRequest {
+        name: "c".into(),
+        config: config(&[("a", "1"), ("b", "2")]),
+        initial_state: Some(InitialState::Stopped),
+    };
+    place.handle.create(request).await.expect("created");
+    let patch = [("a".to_owned(), None), ("b".to_owned(), Some("3".to_owned()))].into_iter().collect();
+    let info = place.handle.patch_config("c".into(), patch).await.expect("patched");
+    assert_eq!((info.config.get("a"), info.config.get("b").map(String::as_str)), (None, Some("3")));
+    let invalid = [("invalid".to_owned(), Some("bad".to_owned()))].into_iter().collect();
+    let error = place.handle.patch_config("c".into(), invalid).await.expect_err("invalid");
+    assert!(error.message.contains("1 error(s):\nbad\n"), "{error}");
+    assert_eq!(place.end().await.abandoned, 0);
+}
