@@ -54,7 +54,7 @@ async fn a_worker_file_that_is_wrong_ends_the_program_and_names_the_key() {
     let broker = kafka::shared();
     let cases = [
         ("offset.flush.interval.ms", "soon", "Invalid value soon for configuration offset.flush.interval.ms"),
-        ("listeners", "nonesuch", "Listener doesn't have the right format"),
+        ("listeners", "nonesuch", "Invalid value nonesuch for configuration listeners"),
         ("value.converter", "no.such.Converter", "no.such.Converter"),
     ];
     for (key, value, reason) in cases {
