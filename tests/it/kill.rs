@@ -34,7 +34,10 @@ async fn killed_at_random_moments_each_record_is_in_exactly_one_object_and_no_of
     let stop = Arc::new(AtomicUsize::new(0));
     let producing = tokio::spawn(produce(Arc::clone(&place), Arc::clone(&produced), Arc::clone(&stop)));
 
-    let config = with(s3_sink(&place.topic, Place::BUCKET), json!({ "flush.size": FLUSH_SIZE.to_string() }));
+    // A static member: without it each killed one would hold its partitions for a session timeout.
+    let settings =
+        json!({ "flush.size": FLUSH_SIZE.to_string(), "consumer.override.group.instance.id": place.name });
+    let config = with(s3_sink(&place.topic, Place::BUCKET), settings);
     let mut worker = Setup::new(&place.broker.bootstrap())
         .property("offset.flush.interval.ms", "200")
         .s3(&place.s3.url())
