@@ -33,7 +33,7 @@ async fn jvm_standalone_answers_as_the_golden_files_say() {
         scenario.forget_differences();
         check(&name, &scenario, &golden(STANDALONE, &name), &answers, &mut failures);
     }
-    assert!(failures.is_empty(), "{} answers differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(failures.is_empty(), "answers differ:\n{}", failures.join("\n"));
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn jvm_distributed_answers_as_the_golden_files_say() {
         let wanted = overlaid(standalone, read_golden("distributed", &name).unwrap_or_default());
         check(&name, &scenario, &wanted, &answers, &mut failures);
     }
-    assert!(failures.is_empty(), "{} answers differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(failures.is_empty(), "answers differ:\n{}", failures.join("\n"));
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn sluice_standalone_answers_as_jvm_standalone_does() {
         let answers = scenario.run(&worker).await;
         check(&name, &scenario, &golden(STANDALONE, &name), &answers, &mut failures);
     }
-    assert!(failures.is_empty(), "{} answers differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(failures.is_empty(), "answers differ:\n{}", failures.join("\n"));
 }
 
 /// Returns all scenarios, or the one that the variable `SCENARIO` names.
