@@ -332,7 +332,6 @@ fn sort(value: &mut Json) {
 async fn answers_are_those_of_the_jvm() {
     let place = Place::start(&[]).await;
     let mut wrong = Vec::new();
-    // In the order in which the JVM answered: `create` leaves a connector behind that `http` lists.
     for scenario in ["connector", "create", "http", "loggers"] {
         wrong.extend(place.play(scenario).await.into_iter().map(|line| format!("{scenario}: {line}")));
     }
