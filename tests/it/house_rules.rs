@@ -69,9 +69,7 @@ const CRATES: &[(&str, &[&str])] = &[
 #[test]
 fn no_file_is_longer_than_the_limit_without_its_tests() {
     let excused: BTreeMap<_, _> = LONG_FILES.iter().copied().collect();
-    let is_tests = |path: &str| path.ends_with("/tests.rs") || path.contains("/tests/");
-    let code = sources().into_iter().filter(|(path, _)| !is_tests(path));
-    let long = code.filter_map(|(path, text)| {
+    let long = code().filter_map(|(path, text)| {
         let lines = without_tests(&text).lines().count();
         (lines > LINE_LIMIT && !excused.contains_key(path.as_str())).then(|| format!("{path}: {lines} lines"))
     });
@@ -82,7 +80,7 @@ fn no_file_is_longer_than_the_limit_without_its_tests() {
 fn a_room_of_the_worker_names_only_rooms_below_it() {
     let allowed: BTreeMap<_, _> = ROOMS.iter().copied().collect();
     let mut wrong = Vec::new();
-    for (path, text) in sources() {
+    for (path, text) in code() {
         let Some(inside) = path.strip_prefix("connect-worker/src/") else { continue };
         let room = inside.split(['/', '.']).next().unwrap_or_default();
         if matches!(room, "lib" | "main") {
@@ -104,7 +102,7 @@ fn a_room_of_the_worker_names_only_rooms_below_it() {
 #[test]
 fn a_package_is_named_only_where_it_lives() {
     let mut wrong = Vec::new();
-    for (path, text) in sources() {
+    for (path, text) in code() {
         for (package, homes) in PACKAGE_HOMES {
             let at_home = homes.iter().any(|home| path.starts_with(home));
             let text = without_tests(&text);
@@ -191,6 +189,11 @@ fn no_source_holds_an_unfinished_part() {
         }
     }
     assert_none("unfinished parts", wrong);
+}
+
+/// Returns the Rust files that are not a module's tests.
+fn code() -> impl Iterator<Item = (String, String)> {
+    sources().into_iter().filter(|(path, _)| !path.ends_with("/tests.rs") && !path.contains("/tests/"))
 }
 
 /// Returns all Rust files by their path from the root of the repository.

@@ -3,9 +3,10 @@
 use std::env;
 
 use connect_tests::{
+    golden::{mismatches, read_golden, write_golden},
     jvm_connect::JvmConnect,
     kafka,
-    rest::{Answers, Scenario, Worker, mismatches, read_golden, write_golden},
+    rest::{Answers, Scenario, Worker},
     sluice::Setup,
 };
 

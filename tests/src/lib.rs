@@ -4,6 +4,7 @@
 //! dies with the test process, also when that is killed.
 
 pub mod fault_s3;
+pub mod golden;
 pub mod jvm_connect;
 pub mod kafka;
 pub mod oracle;
