@@ -14,6 +14,7 @@ pub fn plugins() -> Vec<PluginInfo> {
         connector_datagen::plugins(),
         connector_file::plugins(),
         connector_s3::plugins(),
+        connector_transforms::plugins(),
     ];
     crates.into_iter().flatten().collect()
 }
