@@ -132,24 +132,24 @@ async fn a_record_that_the_jvm_cannot_convert_fails_the_task_and_no_other_connec
 }
 
 #[tokio::test]
-async fn a_full_disk_fails_the_task_with_the_systems_words_and_no_other_connector() {
+async fn a_full_disk_is_waited_out_with_a_warning_and_stops_no_other_connector() {
     let broker = kafka::shared();
     let client = broker.client();
     let topic = kafka::unique("file-full");
     client.create_topic(&topic, 1).await;
-    let sluice = Setup::new(&broker.bootstrap()).start().await;
+    let mut sluice = Setup::new(&broker.bootstrap()).start().await;
     create(&sluice.url(), "full", &file_sink(&topic, "/dev/full")).await;
     let file = sluice.folder().join("healthy.txt");
     create(&sluice.url(), "healthy", &file_sink(&topic, &file.to_string_lossy())).await;
     client.produce(&topic, 0, ["one", "two"]).await;
-    let status = sluice.await_task("full", "FAILED").await;
-    let trace = status["tasks"][0]["trace"].as_str().unwrap_or_default();
-    assert!(trace.contains("No space left on device"), "{trace}");
-    assert!(trace.contains("/dev/full"), "{trace}");
+    sluice.await_log("writing to file `/dev/full`: no space left");
     assert_eq!(await_lines(&file, 2).await, "one\ntwo\n");
     assert_running(&sluice, "healthy").await;
-    let committed = client.committed("connect-full", &topic, 1);
-    assert_eq!(committed, [None], "what is not on the disk is not committed");
+    assert_running(&sluice, "full").await;
+    sluice.terminate();
+    let committed = |name: &str| client.committed(&format!("connect-{name}"), &topic, 1);
+    assert_eq!(committed("healthy"), [Some(2)]);
+    assert_eq!(committed("full"), [None], "what is not on the disk is not committed");
 }
 
 /// Converter settings and values that they can convert.
