@@ -27,6 +27,14 @@ fn main() {
         // The floor is measured in a process of its own, so that its CPU and memory are librdkafka's alone.
         return floor::consume(bootstrap, records.parse().expect("a number of records"));
     }
+    if let [_, mode, bootstrap, records] = arguments.as_slice()
+        && mode == "produce"
+    {
+        // Fills a topic that exists already, for profiling one path by hand.
+        let bytes = load::produce(bootstrap, records.parse().expect("a number of records"));
+        println!("{bytes} bytes");
+        return;
+    }
     let records = number("SLUICE_BENCH_RECORDS", 1_000_000);
     let runs = number("SLUICE_BENCH_RUNS", 3);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

@@ -84,6 +84,11 @@ fn defaults(kind: ClientKind) -> &'static [(&'static str, &'static str)] {
             // What librdkafka may hold ahead of the task: its own defaults are 64 MiB a consumer.
             ("queued.min.messages", "20000"),
             ("queued.max.messages.kbytes", "16384"),
+            // Part of a fetch answer a partition: answers are held whole until they are consumed.
+            ("fetch.message.max.bytes", "262144"),
+            // How long a full queue postpones fetching. The default of a second would be a stall whenever the task is
+            // slower than the broker for a moment.
+            ("fetch.queue.backoff.ms", "10"),
         ],
         ClientKind::Producer => &[("partitioner", "murmur2_random"), ("queue.buffering.max.kbytes", "32768")],
         ClientKind::Admin => &[],

@@ -83,40 +83,40 @@ impl SinkPipeline {
                     run = Some((Arc::clone(&raw.topic), raw.partition, raw.offset + 1));
                 }
             }
-            records.extend(self.convert_record(raw).await?);
+            match self.try_convert(raw) {
+                Ok(record) => records.extend(record),
+                Err((raw, failure)) => records.extend(self.convert_again(raw, failure).await?),
+            }
         }
         note_consumed(consumed, run);
         Ok(new_topics)
     }
 
-    async fn convert_record(&mut self, raw: RawRecord) -> Result<Option<SinkRecord>, ConnectError> {
+    /// Deals with a record that failed: tries again what can be, then asks the error policy.
+    async fn convert_again(
+        &mut self,
+        mut raw: Box<RawRecord>,
+        mut failure: Failure,
+    ) -> Result<Option<SinkRecord>, ConnectError> {
         let started = Instant::now();
         let mut attempt = 0;
-        let failure = loop {
-            match self.try_convert(&raw) {
+        while failure.error.is_retriable() && self.errors.retry(started, attempt).await {
+            attempt += 1;
+            match self.try_convert(*raw) {
                 Ok(record) => return Ok(record),
-                Err(failure) if failure.error.is_retriable() => {
-                    if !self.errors.retry(started, attempt).await {
-                        break failure;
-                    }
-                    attempt += 1;
-                }
-                Err(failure) => break failure,
+                Err((returned, error)) => (raw, failure) = (returned, error),
             }
-        };
+        }
         self.errors.handle(&FailedRecord::Raw(&raw), failure).map(|()| None)
     }
 
-    fn try_convert(&mut self, raw: &RawRecord) -> Result<Option<SinkRecord>, Failure> {
-        let raw_headers = raw.headers.as_deref();
-        let mut convert = |named: &NamedConverter, stage, bytes: Option<&bytes::Bytes>| {
-            let converted =
-                named.converter.to_connect_data(&raw.topic, raw_headers, bytes, &mut self.scratch);
-            converted.map_err(|error| Failure { stage, class: named.class, error })
+    /// Converts a record, or gives it back with what failed. Nothing of the record is copied: it moves on as the
+    /// origin of the converted one.
+    fn try_convert(&mut self, raw: RawRecord) -> Result<Option<SinkRecord>, (Box<RawRecord>, Failure)> {
+        let (key, value, headers) = match self.convert_parts(&raw) {
+            Ok(parts) => parts,
+            Err(failure) => return Err((Box::new(raw), failure)),
         };
-        let key = convert(&self.key, Stage::KeyConverter, raw.key.as_ref())?;
-        let value = convert(&self.value, Stage::ValueConverter, raw.value.as_ref())?;
-        let headers = self.convert_headers(raw)?;
         let mut record = SinkRecord {
             record: ConnectRecord {
                 topic: Arc::clone(&raw.topic),
@@ -129,22 +129,37 @@ impl SinkPipeline {
             offset: raw.offset,
             timestamp_type: raw.timestamp_type,
             origin: Origin {
-                topic: Arc::clone(&raw.topic),
+                topic: raw.topic,
                 partition: raw.partition,
-                key: raw.key.clone(),
-                value: raw.value.clone(),
-                headers: raw.headers.clone(),
+                key: raw.key,
+                value: raw.value,
+                headers: raw.headers,
             },
         };
         if self.chain.is_empty() {
             return Ok(Some(record));
         }
         let position = Position { kafka_offset: Some(record.offset) };
-        let outcome = self.chain.apply(&mut record.record, position);
-        match outcome.map_err(|(class, error)| Failure { stage: Stage::Transformation, class, error })? {
-            Outcome::Keep => Ok(Some(record)),
-            Outcome::Drop => Ok(None),
+        match self.chain.apply(&mut record.record, position) {
+            Ok(Outcome::Keep) => Ok(Some(record)),
+            Ok(Outcome::Drop) => Ok(None),
+            Err((class, error)) => {
+                let failure = Failure { stage: Stage::Transformation, class, error };
+                Err((Box::new(raw_of(record)), failure))
+            }
         }
+    }
+
+    fn convert_parts(&mut self, raw: &RawRecord) -> Result<(Datum, Datum, Headers), Failure> {
+        let raw_headers = raw.headers.as_deref();
+        let mut convert = |named: &NamedConverter, stage, bytes: Option<&bytes::Bytes>| {
+            let converted =
+                named.converter.to_connect_data(&raw.topic, raw_headers, bytes, &mut self.scratch);
+            converted.map_err(|error| Failure { stage, class: named.class, error })
+        };
+        let key = convert(&self.key, Stage::KeyConverter, raw.key.as_ref())?;
+        let value = convert(&self.value, Stage::ValueConverter, raw.value.as_ref())?;
+        Ok((key, value, self.convert_headers(raw)?))
     }
 
     fn convert_headers(&self, raw: &RawRecord) -> Result<Headers, Failure> {
@@ -164,5 +179,19 @@ impl SinkPipeline {
 fn note_consumed(consumed: &mut Offsets, run: Option<(Arc<str>, i32, i64)>) {
     if let Some((topic, partition, next)) = run {
         consumed.insert(TopicPartition { topic, partition }, next);
+    }
+}
+
+/// Returns the record as it was consumed.
+fn raw_of(record: SinkRecord) -> RawRecord {
+    RawRecord {
+        topic: record.origin.topic,
+        partition: record.origin.partition,
+        offset: record.offset,
+        timestamp: record.record.timestamp,
+        timestamp_type: record.timestamp_type,
+        key: record.origin.key,
+        value: record.origin.value,
+        headers: record.origin.headers,
     }
 }
