@@ -61,6 +61,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("connector-file", &["connect-core", "connector-formats"]),
     ("connector-datagen", &["connect-core", "connector-formats"]),
     ("connector-s3", &["connect-core", "connector-formats"]),
+    ("connector-transforms", &["connect-core"]),
     ("connectors", &["connect-core", "connector-*"]),
     ("dev-broker", &[]),
     ("connect-worker", &["connect-core", "connectors", "dev-broker"]),

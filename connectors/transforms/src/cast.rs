@@ -11,7 +11,7 @@ use crate::cast_value::{self, cast};
 use crate::java_map::{HashMap, in_set_order};
 use crate::require;
 use crate::schemas::{SchemaCache, copy_basics, fields_of, set_default};
-use crate::settings::{first_issue, java_split, unique_list, with_default};
+use crate::settings::{first_issue, java_split, with_default};
 use crate::side::Side;
 
 const PURPOSE: &str = "cast types";
@@ -157,12 +157,9 @@ fn cast_field(field: &Field, ty: Type) -> Result<Field, ConnectError> {
     Ok(Field { name: field.name.clone(), schema: SchemaRef::new(changed) })
 }
 
-fn valid_spec(name: &str, value: &Parsed) -> Result<(), String> {
+fn valid_spec(_name: &str, value: &Parsed) -> Result<(), String> {
     match value {
-        Parsed::List(items) if !items.is_empty() => {
-            unique_list(name, value)?;
-            parse_spec(items).map(drop)
-        }
+        Parsed::List(items) if !items.is_empty() => parse_spec(items).map(drop),
         _ => Err("Must specify at least one field to cast.".to_owned()),
     }
 }
@@ -173,18 +170,9 @@ fn parse_spec(items: &[String]) -> Result<Spec, String> {
     for item in items {
         let parts = java_split(item, ':');
         match parts.as_slice() {
-            [ty] => {
-                whole = Some(cast_value::target(ty.trim(), |name| {
-                    format!(
-                        "No enum constant org.apache.kafka.connect.data.Schema.Type.{}",
-                        name.to_uppercase()
-                    )
-                })?)
-            }
+            [ty] => whole = Some(cast_value::target(ty.trim())?),
             [field, ty] => {
-                let ty = cast_value::target(ty.trim(), |name| {
-                    format!("Invalid type found in casting spec: {name}")
-                })?;
+                let ty = cast_value::target(ty.trim())?;
                 let field = field.trim();
                 casts.retain(|(known, _)| known != field);
                 casts.push((field.to_owned(), ty));

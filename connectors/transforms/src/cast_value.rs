@@ -23,8 +23,8 @@ const TARGET_NAMES: &str = "INT8, INT16, INT32, INT64, FLOAT32, FLOAT64, BOOLEAN
 /// Returns the type with the given name, in any case, if values can be cast to it.
 ///
 /// # Errors
-/// Returns the text made by `unknown` for a name that is no type, and Kafka's text for types that are no target.
-pub(crate) fn target(name: &str, unknown: impl FnOnce(&str) -> String) -> Result<Type, String> {
+/// Returns Kafka's text for a name that is no type, and for types that are no target.
+pub(crate) fn target(name: &str) -> Result<Type, String> {
     let others = [Type::Bytes, Type::Array, Type::Map, Type::Struct];
     let is_named = |ty: &&Type| ty.name().eq_ignore_ascii_case(name);
     if let Some(ty) = TARGETS.iter().find(is_named) {
@@ -35,7 +35,13 @@ pub(crate) fn target(name: &str, unknown: impl FnOnce(&str) -> String) -> Result
             "Cast transformation does not support casting to {}; supported types are [{TARGET_NAMES}]",
             ty.name()
         )),
-        None => Err(unknown(name)),
+        // Kafka Connect hands text and cause to a constructor that takes a key and its value.
+        None => Err(format!(
+            "Invalid value java.lang.IllegalArgumentException: No enum constant \
+             org.apache.kafka.connect.data.Schema.Type.{} for configuration Invalid type found in casting spec: \
+             {name}",
+            name.to_uppercase()
+        )),
     }
 }
 

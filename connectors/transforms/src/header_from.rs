@@ -12,7 +12,7 @@ use connect_core::transform::{Outcome, Position, Transform};
 
 use crate::java_map::HashMap;
 use crate::require;
-use crate::schemas::{SchemaCache, copy_basics, fields_of};
+use crate::schemas::{SchemaCache, copy_basics, fields_of, schema_text};
 use crate::settings::{first_issue, with_default};
 use crate::side::Side;
 
@@ -78,8 +78,8 @@ impl Transform for HeaderFrom {
         let (schema, value) = match schema {
             None => (None, Value::Map(self.header_map(require::map(value, purpose)?, headers))),
             Some(schema) if self.is_move => {
-                let plan = self.cache.get(&schema, |schema| self.plan(schema))?;
                 let structure = require::structure(value, purpose)?;
+                let plan = self.cache.get(&schema, |schema| self.plan(schema))?;
                 let left = self.moved(&schema, structure, &plan, headers)?;
                 (Some(SchemaRef::clone(&plan.schema)), Value::Struct(Box::new(left)))
             }
@@ -111,18 +111,21 @@ impl HeaderFrom {
     fn moved(
         &self,
         schema: &Schema,
-        structure: Struct,
+        mut structure: Struct,
         plan: &Plan,
         headers: &mut Headers,
     ) -> Result<Struct, ConnectError> {
+        // What is left is checked before the headers are.
+        for (index, field) in schema.fields.iter().enumerate() {
+            if plan.stays[index] && structure.values()[index].is_null() {
+                let value = with_default(Value::Null, &field.schema, self.replaces_null);
+                structure.put_at(index, require::copied(value, field)?);
+            }
+        }
         self.add_headers(schema, &structure, headers)?;
         let (_, values) = structure.into_parts();
-        let staying = values.into_iter().zip(&schema.fields).zip(&plan.stays).filter(|(_, stays)| **stays);
-        let values = staying
-            .map(|((value, field), _)| {
-                require::copied(with_default(value, &field.schema, self.replaces_null), field)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let values = values.into_iter().zip(&plan.stays).filter(|(_, stays)| **stays);
+        let values = values.map(|(value, _)| value).collect();
         Ok(Struct::from_parts(SchemaRef::clone(&plan.schema), values))
     }
 
@@ -142,6 +145,12 @@ impl HeaderFrom {
             })?;
             let value = structure.get_without_default(name)?.clone();
             let value = with_default(value, &field.schema, self.replaces_null);
+            if value.is_null() && !field.schema.optional {
+                let schema = schema_text(&field.schema);
+                return Err(ConnectError::data(format!(
+                    "A null value requires an optional schema but was {schema}"
+                )));
+            }
             headers.add(Arc::clone(header), Datum::new(Some(SchemaRef::clone(&field.schema)), value));
         }
         Ok(())

@@ -9,7 +9,7 @@ use connect_core::error::ConnectError;
 use connect_core::record::ConnectRecord;
 use connect_core::transform::{Outcome, Position, Transform};
 
-use crate::settings::{first_issue, non_empty_unique_list, non_null};
+use crate::settings::{first_issue, non_empty_unique_list, non_null, without_repeats};
 
 config! {
     /// Settings of `DropHeaders`.
@@ -27,7 +27,7 @@ pub(crate) struct DropHeaders {
 
 impl Transform for DropHeaders {
     fn configure(&mut self, props: &Props) -> Result<(), ConnectError> {
-        self.names = DropSettings::parse(props).map_err(first_issue)?.headers;
+        self.names = DropSettings::parse(&without_repeats(props, &["headers"])).map_err(first_issue)?.headers;
         Ok(())
     }
 

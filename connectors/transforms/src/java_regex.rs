@@ -19,7 +19,7 @@ impl Pattern {
     /// # Errors
     /// Returns what is wrong with it.
     pub(crate) fn compile(java: &str) -> Result<Self, String> {
-        let pattern = translate(java);
+        let pattern = translate(java)?;
         let compile = |pattern: &str| Regex::new(pattern).map_err(|error| error.to_string());
         Ok(Self { anywhere: compile(&pattern)?, whole: compile(&format!("\\A(?:{pattern})\\z"))? })
     }
@@ -102,7 +102,7 @@ fn expand_name<'a>(
     let end = text.find(|symbol: char| !symbol.is_ascii_alphanumeric()).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     let problem = match name.chars().next() {
-        None => Some("named capturing group is missing trailing '}'".to_owned()),
+        None => Some("named capturing group has 0 length name".to_owned()),
         Some(_) if !rest.starts_with('}') => Some("named capturing group is missing trailing '}'".to_owned()),
         Some(first) if first.is_ascii_digit() => {
             Some(format!("capturing group name {{{name}}} starts with digit character"))
@@ -155,7 +155,10 @@ fn expand_number<'a>(
 }
 
 /// Rewrites what Java writes differently: quotation, ASCII-only classes, and POSIX classes.
-fn translate(java: &str) -> String {
+///
+/// # Errors
+/// Fails at braces that repeat nothing, which Java refuses and the engine takes as they stand.
+fn translate(java: &str) -> Result<String, String> {
     let mut out = String::with_capacity(java.len() + 16);
     let mut rest = java;
     let mut depth = 0usize;
@@ -167,6 +170,9 @@ fn translate(java: &str) -> String {
                 ']' => depth.saturating_sub(1),
                 _ => depth,
             };
+            if symbol == '{' && depth == 0 && !is_repetition(after) {
+                return Err(format!("Illegal repetition\n{java}"));
+            }
             out.push(symbol);
             rest = after;
             continue;
@@ -179,7 +185,15 @@ fn translate(java: &str) -> String {
         }
         rest = push_escape(&mut out, after, depth > 0);
     }
-    out
+    Ok(out)
+}
+
+/// Returns whether the text after an opening brace ends a repetition: `2}`, `2,}` or `2,3}`.
+fn is_repetition(text: &str) -> bool {
+    let Some((counts, _)) = text.split_once('}') else { return false };
+    let (least, most) = counts.split_once(',').unwrap_or((counts, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    !least.is_empty() && is_number(least) && is_number(most)
 }
 
 /// Appends the escape whose text after the backslash begins `text`; returns what follows it.
@@ -211,6 +225,15 @@ fn push_escape<'a>(out: &mut String, text: &'a str, is_in_class: bool) -> &'a st
         "" => {
             out.push('\\');
             out.push(symbol);
+            // The name of a class or the digits of a symbol are no repetition.
+            if matches!(symbol, 'p' | 'P' | 'x' | 'N')
+                && after.starts_with('{')
+                && let Some((name, rest)) = after.split_once('}')
+            {
+                out.push_str(name);
+                out.push('}');
+                return rest;
+            }
         }
         class if is_in_class && !class.starts_with('^') => out.push_str(class),
         class => {

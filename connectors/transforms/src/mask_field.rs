@@ -12,7 +12,7 @@ use connect_core::transform::{Outcome, Position, Transform};
 
 use crate::java_map::{HashMap, in_set_order};
 use crate::require;
-use crate::settings::{first_issue, non_empty_unique_list, with_default};
+use crate::settings::{first_issue, non_empty_unique_list, with_default, without_repeats};
 use crate::side::Side;
 
 const PURPOSE: &str = "mask fields";
@@ -45,7 +45,7 @@ impl MaskField {
 
 impl Transform for MaskField {
     fn configure(&mut self, props: &Props) -> Result<(), ConnectError> {
-        let settings = Settings::parse(props).map_err(first_issue)?;
+        let settings = Settings::parse(&without_repeats(props, &["fields"])).map_err(first_issue)?;
         self.fields = in_set_order(settings.fields);
         self.replacement = settings.replacement;
         self.replaces_null = settings.replaces_null;

@@ -2,7 +2,7 @@
 
 use connect_core::config;
 use connect_core::config::{ConfigDef, Parsed, Props, Validator};
-use connect_core::data::{Map, Schema, SchemaRef, Struct, Type, Value};
+use connect_core::data::{Field, Map, Schema, SchemaRef, Struct, Type, Value};
 use connect_core::error::ConnectError;
 use connect_core::record::ConnectRecord;
 use connect_core::transform::{Outcome, Position, Transform};
@@ -10,7 +10,7 @@ use connect_core::transform::{Outcome, Position, Transform};
 use crate::java_map::{HashMap, in_set_order};
 use crate::require;
 use crate::schemas::{SchemaCache, add_field, copy_basics, fields_of};
-use crate::settings::{first_issue, java_split, unique_list, with_default};
+use crate::settings::{first_issue, java_split, unique_list, with_default, without_repeats};
 use crate::side::Side;
 
 const PURPOSE: &str = "field replacement";
@@ -40,10 +40,10 @@ pub(crate) struct ReplaceField {
     cache: SchemaCache<Plan>,
 }
 
-/// A changed schema, with the position of each of its fields in the old one.
+/// A changed schema, with the position of each of its fields in the old one, or the name of a field that is not there.
 struct Plan {
     schema: SchemaRef,
-    sources: Vec<usize>,
+    sources: Vec<Result<usize, String>>,
 }
 
 impl ReplaceField {
@@ -61,7 +61,8 @@ impl ReplaceField {
 
 impl Transform for ReplaceField {
     fn configure(&mut self, props: &Props) -> Result<(), ConnectError> {
-        let settings = Settings::parse(props).map_err(first_issue)?;
+        let settings =
+            Settings::parse(&without_repeats(props, &["exclude", "include"])).map_err(first_issue)?;
         let mut renames = parse_renames(&settings.renames).map_err(ConnectError::config)?;
         let order = in_set_order(renames.iter().map(|(old, _)| old.clone()).collect());
         renames.sort_by_key(|(old, _)| order.iter().position(|other| other == old));
@@ -109,13 +110,21 @@ impl ReplaceField {
 
     fn replace_in_struct(&self, structure: Struct, plan: &Plan) -> Result<Struct, ConnectError> {
         let (schema, mut old) = structure.into_parts();
-        let take = |(field, source): (_, &usize)| {
+        let take = |(field, source): (&Field, &Result<usize, String>)| {
+            let index = *source
+                .as_ref()
+                .map_err(|name| ConnectError::data(format!("{name} is not a valid field name")))?;
+            let old_field = &schema.fields[index];
             let value = match plan.sources.iter().filter(|other| *other == source).count() {
-                1 => std::mem::replace(&mut old[*source], Value::Null),
+                1 => std::mem::replace(&mut old[index], Value::Null),
                 // Two names for one field: a rename to a name that a field not renamed has, too.
-                _ => old[*source].clone(),
+                _ => old[index].clone(),
             };
-            require::copied(with_default(value, &schema.fields[*source].schema, self.replaces_null), field)
+            let value = with_default(value, &old_field.schema, self.replaces_null);
+            if !SchemaRef::ptr_eq(&field.schema, &old_field.schema) {
+                value.validate(&field.schema, Some(&field.name))?;
+            }
+            require::copied(value, field)
         };
         let values = plan.schema.fields.iter().zip(&plan.sources).map(take).collect::<Result<Vec<_>, _>>()?;
         Ok(Struct::from_parts(SchemaRef::clone(&plan.schema), values))
@@ -128,12 +137,11 @@ impl ReplaceField {
         }
         let source = |name: &str| {
             // A new name leads back to the old one even where the old field is not there, as in Kafka Connect.
-            let old = self.renames.iter().rev().find(|(_, new)| new == name).map_or(name, |(old, _)| old);
-            schema
-                .field_index(old)
-                .ok_or_else(|| ConnectError::data(format!("{old} is not a valid field name")))
+            let old =
+                self.renames.iter().rev().find(|(_, new)| new == name).map_or(name, |(old, _)| old.as_str());
+            schema.field_index(old).ok_or_else(|| old.to_owned())
         };
-        let sources = left.fields.iter().map(|field| source(&field.name)).collect::<Result<Vec<_>, _>>()?;
+        let sources = left.fields.iter().map(|field| source(&field.name)).collect();
         Ok(Plan { schema: SchemaRef::new(left), sources })
     }
 
@@ -147,8 +155,7 @@ impl ReplaceField {
     }
 }
 
-fn valid_renames(name: &str, value: &Parsed) -> Result<(), String> {
-    unique_list(name, value)?;
+fn valid_renames(_name: &str, value: &Parsed) -> Result<(), String> {
     match value {
         Parsed::List(items) => parse_renames(items).map(drop),
         _ => Ok(()),

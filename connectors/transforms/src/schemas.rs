@@ -75,6 +75,14 @@ pub(crate) fn fields_of(schema: &Schema) -> Result<&[Field], ConnectError> {
     }
 }
 
+/// Returns a schema's text as `ConnectSchema.toString` gives it.
+pub(crate) fn schema_text(schema: &Schema) -> String {
+    match &schema.name {
+        Some(name) => format!("Schema{{{name}:{}}}", schema.ty.name()),
+        None => format!("Schema{{{}}}", schema.ty.name()),
+    }
+}
+
 /// Adds a field, as `SchemaBuilder.field` does.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use connect_core::record::ConnectRecord;
 use connect_core::transform::{Outcome, Position, Transform};
 
 use crate::require;
-use crate::schemas::SchemaCache;
+use crate::schemas::{SchemaCache, fields_of};
 use crate::settings::{first_issue, with_default};
 use crate::side::Side;
 
@@ -63,7 +63,7 @@ impl Transform for SetSchemaMetadata {
         let (schema, value) = self.side.take(record);
         let schema =
             schema.ok_or_else(|| ConnectError::data("Schema required for [updating schema metadata]"))?;
-        let updated = self.cache.get(&schema, |schema| Ok(SchemaRef::new(self.updated(schema))))?;
+        let updated = self.cache.get(&schema, |schema| self.updated(schema))?;
         let value = match value {
             Value::Struct(structure) => self.rebind(*structure, &updated)?,
             other => other,
@@ -74,13 +74,15 @@ impl Transform for SetSchemaMetadata {
 }
 
 impl SetSchemaMetadata {
-    fn updated(&self, schema: &Schema) -> Schema {
+    fn updated(&self, schema: &Schema) -> Result<SchemaRef, ConnectError> {
+        // Kafka Connect lists the fields of any schema, which fails for all but structs.
+        fields_of(schema)?;
         let mut updated = schema.clone();
         if let Some(name) = &self.name {
             updated.name = Some(name.clone());
         }
         updated.version = self.version.or(schema.version);
-        updated
+        Ok(SchemaRef::new(updated))
     }
 
     fn rebind(&self, structure: Struct, schema: &SchemaRef) -> Result<Value, ConnectError> {

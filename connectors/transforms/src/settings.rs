@@ -1,6 +1,6 @@
 //! Settings and rules that several transforms share.
 
-use connect_core::config::{ConfigIssue, Parsed};
+use connect_core::config::{ConfigIssue, Parsed, Props};
 use connect_core::data::{Schema, Value};
 use connect_core::error::ConnectError;
 
@@ -40,6 +40,23 @@ pub(crate) fn non_null(name: &str, value: &Parsed) -> Result<(), String> {
         Parsed::Null => Err(format!("Invalid value null for configuration {name}: entry must be non null")),
         _ => Ok(()),
     }
+}
+
+/// Returns a configuration without repeated items in the given lists. `ConfigDef.parse` leaves them out with a warning
+/// before it checks; only `validate` reports them.
+pub(crate) fn without_repeats(props: &Props, lists: &[&str]) -> Props {
+    let mut props = props.clone();
+    for list in lists {
+        let Some(text) = props.get_mut(*list) else { continue };
+        let mut items: Vec<&str> = Vec::new();
+        for item in text.split(',').map(str::trim) {
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+        *text = items.join(",");
+    }
+    props
 }
 
 /// Splits as Java's `String.split` with one character: empty parts at the end are left out.

@@ -11,7 +11,7 @@ use connect_core::transform::{Outcome, Position, Transform};
 use crate::date_format::DateFormat;
 use crate::java_map::HashMap;
 use crate::require;
-use crate::schemas::{SchemaCache, copy_basics, fields_of, set_default};
+use crate::schemas::{SchemaCache, copy_basics, fields_of, schema_text, set_default};
 use crate::settings::{first_issue, with_default};
 use crate::side::Side;
 use crate::timestamp_router::now_ms;
@@ -104,13 +104,9 @@ impl Transform for TimestampConverter {
                 ));
             }
             true => None,
-            false => Some(DateFormat::compile(&pattern, now_ms()).map_err(|error| {
-                ConnectError::config(format!(
-                    "TimestampConverter requires a SimpleDateFormat-compatible pattern for string timestamps: \
-                     {pattern}"
-                ))
-                .because(error)
-            })?),
+            false => {
+                Some(DateFormat::compile(&pattern, now_ms()).map_err(|error| bad_pattern(&pattern, &error))?)
+            }
         };
         self.field = settings.field;
         self.replaces_null = settings.replaces_null;
@@ -256,6 +252,14 @@ impl TimestampConverter {
     }
 }
 
+// Kafka Connect hands text and cause to a constructor that takes a key and its value; the odd text is the result.
+fn bad_pattern(pattern: &str, error: &str) -> ConnectError {
+    ConnectError::config(format!(
+        "Invalid value java.lang.IllegalArgumentException: {error} for configuration TimestampConverter requires a \
+         SimpleDateFormat-compatible pattern for string timestamps: {pattern}"
+    ))
+}
+
 impl Kind {
     fn of(schema: &Schema) -> Result<Self, ConnectError> {
         Ok(match (schema.name.as_deref(), schema.ty) {
@@ -264,11 +268,10 @@ impl Kind {
             (Some(logical::TIME), _) => Kind::Time,
             (_, Type::String) => Kind::Text,
             (_, Type::Int64) => Kind::Unix,
-            (name, ty) => {
-                let name = name.map(|name| format!("{name}:")).unwrap_or_default();
-                let ty = ty.name();
+            _ => {
+                let schema = schema_text(schema);
                 return Err(ConnectError::fatal(format!(
-                    "Schema Schema{{{name}{ty}}} does not correspond to a known timestamp type format"
+                    "Schema {schema} does not correspond to a known timestamp type format"
                 )));
             }
         })

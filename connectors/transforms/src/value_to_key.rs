@@ -10,7 +10,7 @@ use connect_core::transform::{Outcome, Position, Transform};
 use crate::java_map::HashMap;
 use crate::require;
 use crate::schemas::{SchemaCache, add_field};
-use crate::settings::{first_issue, non_empty_unique_list, with_default};
+use crate::settings::{first_issue, non_empty_unique_list, with_default, without_repeats};
 
 const PURPOSE: &str = "copying fields from value to key";
 
@@ -40,7 +40,7 @@ struct Plan {
 
 impl Transform for ValueToKey {
     fn configure(&mut self, props: &Props) -> Result<(), ConnectError> {
-        let settings = Settings::parse(props).map_err(first_issue)?;
+        let settings = Settings::parse(&without_repeats(props, &["fields"])).map_err(first_issue)?;
         self.fields = settings.fields;
         self.replaces_null = settings.replaces_null;
         Ok(())
