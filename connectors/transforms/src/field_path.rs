@@ -1,6 +1,6 @@
 //! Field paths: one name (`V1`), or names separated by dots (`V2`, KIP-821).
 
-use connect_core::data::{Schema, SchemaRef, Value};
+use connect_core::data::{Schema, SchemaRef, Type, Value};
 use connect_core::error::ConnectError;
 
 use crate::require;
@@ -75,8 +75,7 @@ impl FieldPath {
             self.check()?;
         }
         let mut current = value;
-        for (index, step) in self.steps.iter().enumerate() {
-            let is_first = index == 0;
+        for step in &self.steps {
             current = match current {
                 Value::Null => return Ok(Value::Null),
                 Value::Map(mut map) => {
@@ -92,8 +91,8 @@ impl FieldPath {
                         None => return Ok(Value::Null),
                     }
                 }
-                other if is_first => return Err(require::no_map(&other, PURPOSE)),
-                other => return Err(not_nested(&other)),
+                // Without schema only maps nest; inside a struct the schema has been looked at before.
+                other => return Err(require::no_map(&other, PURPOSE)),
             };
         }
         Ok(current)
@@ -108,14 +107,9 @@ impl FieldPath {
     }
 }
 
-// Without schema only maps nest; what nests inside a struct is known by its schema to be a struct.
-fn not_nested(value: &Value) -> ConnectError {
-    require::no_map(value, PURPOSE)
-}
-
 fn field_of<'a>(schema: &'a Schema, name: &str) -> Result<Option<&'a SchemaRef>, ConnectError> {
     match schema.ty {
-        connect_core::data::Type::Struct => Ok(schema.field(name).map(|field| &field.schema)),
+        Type::Struct => Ok(schema.field(name).map(|field| &field.schema)),
         _ => Err(ConnectError::data("Cannot look up fields on non-struct type")),
     }
 }

@@ -1,6 +1,6 @@
 //! Checks of what a record holds, with the texts of `Requirements`.
 
-use connect_core::data::{Map, Struct, Value};
+use connect_core::data::{Field, Map, Struct, Value};
 use connect_core::error::ConnectError;
 
 /// Returns the map.
@@ -43,7 +43,7 @@ pub(crate) fn no_struct(value: &Value, purpose: &str) -> ConnectError {
 ///
 /// # Errors
 /// Fails with a data error when the value is null and the field is required.
-pub(crate) fn copied(value: Value, field: &connect_core::data::Field) -> Result<Value, ConnectError> {
+pub(crate) fn copied(value: Value, field: &Field) -> Result<Value, ConnectError> {
     if value.is_null() {
         value.validate(&field.schema, Some(&field.name))?;
     }
