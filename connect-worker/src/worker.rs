@@ -190,6 +190,7 @@ fn herder(
         status: Box::new(MemoryStatusStore::default()),
         sink_offsets: Arc::new(GroupOffsets { worker: Arc::clone(worker) }),
         source_offsets: Arc::new(SourceOffsets { store: offsets }),
+        metrics: Arc::clone(metrics),
     };
     Herder::new(settings, ports)
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod broker_probe;
+mod examples;
 mod file;
 mod harness;
 mod house_rules;

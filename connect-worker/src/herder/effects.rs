@@ -112,6 +112,9 @@ impl Herder {
                     RunState::Stopped => TargetState::Stopped,
                     _ => TargetState::Paused,
                 };
+                if live.reached.is_none() {
+                    self.metrics.worker().connector_started(true);
+                }
                 live.reached = Some(Ok(target));
                 self.put_connector_status(name, state, None);
                 if target == TargetState::Started {
@@ -119,6 +122,9 @@ impl Herder {
                 }
             }
             ConnectorReport::Failed { message, trace } => {
+                if live.reached.is_none() {
+                    self.metrics.worker().connector_started(false);
+                }
                 live.reached = Some(Err(message));
                 self.put_connector_status(name, RunState::Failed, Some(trace));
             }
@@ -196,6 +202,7 @@ impl Herder {
     }
 
     pub(crate) fn put_connector_status(&mut self, name: &Arc<str>, state: RunState, trace: Option<String>) {
+        self.meter_state(name, state);
         let status = self.status_of(name, state, trace);
         self.status.put_connector(name, Some(status));
     }

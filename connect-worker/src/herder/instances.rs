@@ -23,11 +23,13 @@ pub(crate) const CONNECTOR_GRACE: Duration = Duration::from_secs(5);
 impl Herder {
     pub(crate) fn start_connector(&mut self, name: &Arc<str>, incarnation: u64) {
         let run = self.next_number();
-        let (Some(entry), Some(live)) = (self.state.get(name), self.live.get_mut(name)) else { return };
+        let (Some(_), Some(live)) = (self.state.get(name), self.live.get_mut(name)) else { return };
         live.connector.has = incarnation;
         live.connector.run = run;
         live.reached = None;
         live.generation = Generation::Idle;
+        self.meter_connector(name);
+        let (Some(entry), Some(live)) = (self.state.get(name), self.live.get_mut(name)) else { return };
         let plugin = self.registry.connector(entry.config.get("connector.class").map_or("", String::as_str));
         let made = plugin.ok().and_then(AnyConnector::new);
         match made {
@@ -51,6 +53,7 @@ impl Herder {
                 );
                 let error = ConnectError::fatal(message.clone());
                 live.reached = Some(Err(message));
+                self.metrics.worker().connector_started(false);
                 self.put_connector_status(name, RunState::Failed, Some(error.trace()));
             }
         }

@@ -2,6 +2,7 @@
 //! `effects` carries them out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use connect_core::config::Props;
@@ -9,6 +10,7 @@ use connect_core::config::Props;
 use crate::herder::command::{Modified, Reply};
 use crate::herder::connector::ConnectorActor;
 use crate::herder::info::ConnectorStateInfo;
+use crate::obs::metrics::ConnectorMetrics;
 use crate::task::{TargetState, TaskHandle};
 
 const RETRY_BASE: Duration = Duration::from_millis(250);
@@ -116,6 +118,8 @@ pub(crate) struct Live {
     pub(crate) applied: Option<Props>,
     pub(crate) tasks: BTreeMap<u32, Slot<TaskHandle>>,
     pub(crate) waiters: Vec<Waiter>,
+    /// Shown as long as the connector is configured.
+    pub(crate) metrics: Option<Arc<ConnectorMetrics>>,
 }
 
 impl Live {

@@ -13,6 +13,7 @@ mod info;
 mod instances;
 mod live;
 mod memory;
+mod metered;
 mod offset_values;
 mod offsets;
 pub mod ports;

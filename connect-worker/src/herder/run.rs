@@ -19,6 +19,7 @@ use crate::herder::ports::{
 use crate::herder::stage::StageClock;
 use crate::herder::state::{ClusterState, ConfigRecord, RunState, Status};
 use crate::herder::work::Message;
+use crate::obs::metrics::MetricsRegistry;
 use crate::task::TaskEvent;
 
 /// Commands that may wait for the herder; further callers wait in turn.
@@ -57,6 +58,8 @@ pub struct Ports {
     pub sink_offsets: Arc<dyn SinkOffsets>,
     /// Offsets of sources.
     pub source_offsets: Arc<dyn OffsetStore>,
+    /// Metrics of connectors.
+    pub metrics: Arc<MetricsRegistry>,
 }
 
 /// How the stop of a herder went.
@@ -76,6 +79,7 @@ pub struct Herder {
     pub(crate) status: Box<dyn StatusStore>,
     pub(crate) sink_offsets: Arc<dyn SinkOffsets>,
     pub(crate) source_offsets: Arc<dyn OffsetStore>,
+    pub(crate) metrics: Arc<MetricsRegistry>,
     pub(crate) state: ClusterState,
     pub(crate) live: HashMap<Arc<str>, Live>,
     /// Sends messages to the loop; given to work.
@@ -131,6 +135,7 @@ impl Herder {
             status: ports.status,
             sink_offsets: ports.sink_offsets,
             source_offsets: ports.source_offsets,
+            metrics: ports.metrics,
             state: ClusterState::default(),
             live: HashMap::new(),
             messages,

@@ -24,6 +24,7 @@ use crate::herder::{
     CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, InitialState, MemoryConfigStore,
     MemoryStatusStore, Modified, Ports, RestartRequest, StopReport,
 };
+use crate::obs::metrics::MetricsRegistry;
 use crate::task::{TargetState, TaskEvent, TaskHandle, TaskSpec, TaskState};
 
 const CLASS: &str = "test.PretendConnector";
@@ -189,6 +190,7 @@ impl Place {
             status: Box::new(MemoryStatusStore::default()),
             sink_offsets: Arc::new(Nothing),
             source_offsets: Arc::new(Nothing),
+            metrics: MetricsRegistry::for_tests(),
         };
         let settings = HerderSettings {
             worker_id: "w:1".into(),

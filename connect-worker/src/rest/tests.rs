@@ -24,6 +24,7 @@ use crate::config::{WorkerConfig, WorkerMode};
 use crate::herder::ports::{OffsetStore, SinkOffsets, SinkOffsetsError, TaskSpawner};
 use crate::herder::{Herder, HerderSettings, MemoryConfigStore, MemoryStatusStore, Ports};
 use crate::obs::logging::LogControl;
+use crate::obs::metrics::MetricsRegistry;
 use crate::rest::{
     BoundListeners, Readiness, RestConfig, RestServer, RestState, WorkerInfo, admin_router, main_router,
 };
@@ -135,6 +136,7 @@ impl Place {
             status: Box::new(MemoryStatusStore::default()),
             sink_offsets: Arc::new(NoOffsets),
             source_offsets: Arc::new(NoOffsets),
+            metrics: MetricsRegistry::for_tests(),
         };
         let settings = HerderSettings {
             worker_id: format!("127.0.0.1:{port}").into(),

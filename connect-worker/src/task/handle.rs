@@ -1,6 +1,7 @@
 //! What the herder says to a task, and what it hears from it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use connect_core::config::Props;
@@ -109,6 +110,8 @@ pub(crate) struct TaskControl {
     pub(crate) stop: CancellationToken,
     /// Cancelled when the graceful time is over: commit nothing, write no status, end.
     pub(crate) cancel: CancellationToken,
+    /// Set once the task's `start` returned.
+    pub(crate) has_started: Arc<AtomicBool>,
     /// Where changes of state are counted, once the task has metrics.
     pub(crate) status: Option<Arc<TaskStatusMetrics>>,
     events: mpsc::UnboundedSender<TaskEvent>,
@@ -132,6 +135,7 @@ impl TaskHandle {
             target: target_seen,
             stop: stop.clone(),
             cancel: cancel.clone(),
+            has_started: Arc::default(),
             status: None,
             events,
             id: spec.id.clone(),

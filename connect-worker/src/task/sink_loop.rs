@@ -4,6 +4,7 @@
 //! long the consumer is kept alive, while a batch is tried again its partitions are paused.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use connect_core::error::{ConnectError, Severity};
@@ -147,6 +148,8 @@ impl SinkLoop {
             () = self.control.stop.cancelled() => return Ok(()),
             started = start => started?,
         }
+        self.control.has_started.store(true, Ordering::Release);
+        self.services.metrics.worker().task_started(true);
         self.control.report_state(TaskState::Running, None);
         while !self.control.stop.is_cancelled() {
             self.follow_target()?;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use connect_core::data::Map;
@@ -125,6 +126,8 @@ impl SourceLoop {
             () = self.control.stop.cancelled() => return Ok(()),
             started = start => started?,
         }
+        self.control.has_started.store(true, Ordering::Release);
+        self.services.metrics.worker().task_started(true);
         self.control.report_state(TaskState::Running, None);
         while !self.control.stop.is_cancelled() {
             self.take_deliveries()?;

@@ -1,6 +1,7 @@
 //! Starts the loops of tasks.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use connect_core::error::ConnectError;
 use connect_core::plugin::{Factory, LookupError};
@@ -43,6 +44,7 @@ enum Metrics {
 /// Runs a task and reports its end, also when a plug-in panics. A failed task keeps its metrics until it is stopped.
 async fn supervise(spec: TaskSpec, services: TaskServices, mut control: TaskControl) {
     let id = spec.id.clone();
+    let registry = Arc::clone(&services.metrics);
     let info = task_info(&spec, &services.worker);
     let metrics = match spec.kind {
         TaskKind::Sink => Metrics::Sink(services.metrics.sink_task(&id, info)),
@@ -67,6 +69,9 @@ async fn supervise(spec: TaskSpec, services: TaskServices, mut control: TaskCont
     match outcome {
         Ok(()) => control.report_state(TaskState::Unassigned, None),
         Err(error) => {
+            if !control.has_started.load(Ordering::Acquire) {
+                registry.worker().task_started(false);
+            }
             control.report_state(TaskState::Failed, Some(error.trace()));
             control.stop.cancelled().await;
         }

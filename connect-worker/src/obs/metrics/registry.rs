@@ -76,6 +76,18 @@ impl MetricsRegistry {
         }
     }
 
+    /// Returns a registry on the machine's clock.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Arc<Self> {
+        Arc::new(Self::new(MetricsOptions {
+            windows: Windows::default(),
+            clock: Arc::new(connect_core::kit::SystemClock),
+            worker_id: "w:1".to_owned(),
+            version: "1".to_owned(),
+            commit: "c".to_owned(),
+        }))
+    }
+
     /// Returns the metrics of the worker as a whole.
     pub fn worker(&self) -> &WorkerMetrics {
         &self.worker

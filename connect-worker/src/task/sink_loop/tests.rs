@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::{WorkerConfig, WorkerMode};
 use crate::kafka::memory::MemoryKafka;
-use crate::obs::metrics::{MetricsOptions, MetricsRegistry, Windows};
+use crate::obs::metrics::MetricsRegistry;
 use crate::stores::offsets::FileOffsetStore;
 use crate::task::handle::{TaskEvent, TaskHandle, TaskKind, TaskReport};
 use crate::task::spawner::Spawner;
@@ -152,16 +152,9 @@ impl World {
         ]);
         let worker = WorkerConfig::parse(&worker, WorkerMode::Standalone, &registry).expect("worker");
         let kafka = MemoryKafka::default();
-        let options = MetricsOptions {
-            windows: Windows { length: Duration::from_secs(30), count: 2 },
-            clock: Arc::new(SystemClock),
-            worker_id: "w".to_owned(),
-            version: "1".to_owned(),
-            commit: "c".to_owned(),
-        };
         let consumers = kafka.clone();
         let services = TaskServices {
-            metrics: Arc::new(MetricsRegistry::new(options)),
+            metrics: MetricsRegistry::for_tests(),
             worker: Arc::new(worker),
             offsets: Arc::new(
                 FileOffsetStore::open(std::env::temp_dir().join("sluice-sink-loop-offsets"))
