@@ -60,6 +60,18 @@ fn assert_same(id: &str, ours: Value, jvm: &Value) {
     assert_eq!(ours.lines().count(), jvm.lines().count(), "{id}");
 }
 
+/// Returns a text with the list of plug-ins replaced, as in the golden files; checks how the list begins.
+fn without_plugins(text: &str) -> String {
+    let Some((start, list)) = text.split_once("available connectors are: ") else { return text.to_owned() };
+    let class = "org.apache.kafka.connect.file.FileStreamSinkConnector";
+    let first = format!(
+        "PluginDesc{{klass=class {class}, name='{class}', version='4.3.1', encodedVersion=4.3.1, type=sink, \
+         typeName='sink', location='classpath'}}, "
+    );
+    assert!(list.starts_with(&first), "{list}");
+    format!("{start}available connectors are: <plugins>")
+}
+
 #[test]
 fn answers_are_those_of_the_jvm() {
     let (scenario, golden, worker) = (json(SCENARIO), json(GOLDEN), standalone(&[]));
@@ -76,7 +88,7 @@ fn answers_are_those_of_the_jvm() {
             Ok(infos) => assert_same(id, serde_json::to_value(&infos).expect("JSON"), &jvm["body"]),
             Err(error) => {
                 assert_eq!(jvm["status"], 500, "{id}: {error}");
-                assert_eq!(jvm["body"]["message"], error.wrapped(), "{id}");
+                assert_eq!(jvm["body"]["message"], without_plugins(&error.wrapped()), "{id}");
             }
         }
     }
