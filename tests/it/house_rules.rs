@@ -39,12 +39,11 @@ const OPEN_ROOMS: [&str; 3] = ["config", "obs", "shutdown"];
 /// Packages that one part of the tree alone may name, so that each can be replaced there.
 const PACKAGE_HOMES: &[(&str, &[&str])] = &[
     ("rdkafka", &["connect-worker/src/kafka", "tests"]),
-    ("rdkafka_sys", &["connect-worker/src/kafka"]),
+    ("rdkafka_sys", &["connect-worker/src/kafka", "tests/bench"]),
     ("axum", &["connect-worker/src/rest"]),
     ("tower_http", &["connect-worker/src/rest"]),
     ("serde_yaml", &["connect-worker/src/config"]),
     ("java_properties", &["connect-worker/src/config"]),
-    ("prometheus_client", &["connect-worker/src/obs"]),
     ("clap", &["connect-worker/src/cli", "connect-worker/src/main.rs", "tests/src/bin"]),
     ("s3s", &["connect-worker/src/quickstart"]),
     ("s3s_fs", &["connect-worker/src/quickstart"]),
