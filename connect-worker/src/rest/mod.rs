@@ -12,6 +12,7 @@ mod headers;
 mod jackson;
 mod loggers;
 mod offsets;
+mod page;
 mod plugins;
 mod request_log;
 mod root;

@@ -1,10 +1,10 @@
-//! One line a request, at INFO.
+//! One line a request, at INFO; at DEBUG for what machines ask every few seconds.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -17,14 +17,31 @@ pub(crate) async fn log(request: Request, next: Next) -> Response {
     let agent =
         request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).map(str::to_owned);
     let response = next.run(request).await;
-    tracing::info!(
-        client = client.as_deref().unwrap_or("-"),
-        method = %method,
-        target = %target,
-        status = response.status().as_u16(),
-        agent = agent.as_deref().unwrap_or("-"),
-        duration_ms = began.elapsed().as_millis(),
-        "request"
-    );
+    let (client, agent) = (client.as_deref().unwrap_or("-"), agent.as_deref().unwrap_or("-"));
+    let (status, duration_ms) = (response.status().as_u16(), began.elapsed().as_millis());
+    if is_routine(target.path(), response.status()) {
+        tracing::debug!(client, %method, %target, status, agent, duration_ms, "request");
+    } else {
+        tracing::info!(client, %method, %target, status, agent, duration_ms, "request");
+    }
     response
+}
+
+/// Returns whether a request is one of many alike: a probe or a look at the metrics that went well.
+fn is_routine(path: &str, status: StatusCode) -> bool {
+    matches!(path, "/health" | "/metrics") && status.is_success()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_that_went_well_are_routine() {
+        let cases = [("/metrics", 200), ("/health", 200), ("/health", 503), ("/connectors", 200)];
+        let routine = cases.map(|(path, status)| {
+            is_routine(path, StatusCode::from_u16(status).expect("a status"))
+        });
+        assert_eq!(routine, [true, true, false, false]);
+    }
 }

@@ -15,7 +15,7 @@ use crate::rest::config::RestConfig;
 use crate::rest::error::RestError;
 use crate::rest::loggers::{self, Levels};
 use crate::rest::root::{self, Readiness};
-use crate::rest::{connectors, cors, headers, offsets, plugins, request_log, uri};
+use crate::rest::{connectors, cors, headers, offsets, page, plugins, request_log, uri};
 
 /// What handlers need.
 #[derive(Clone)]
@@ -36,6 +36,7 @@ pub fn main_router(state: RestState, config: &RestConfig) -> Router {
         .route("/", resource("HEAD,GET,OPTIONS", get(root::root)))
         .route("/health", resource("HEAD,GET,OPTIONS", get(root::health)))
         .route("/metrics", resource("HEAD,GET,OPTIONS", get(root::metrics)))
+        .route("/ui", resource("HEAD,GET,OPTIONS", get(page::page)))
         .route(
             "/connectors",
             resource("HEAD,POST,GET,OPTIONS", get(connectors::list).post(connectors::create)),

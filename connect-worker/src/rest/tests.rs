@@ -357,3 +357,18 @@ async fn headers_and_cross_origin_rules_apply_to_the_main_listeners() {
     assert_eq!(place.get("/metrics").await.body, "up 1\n");
     place.end().await;
 }
+
+#[tokio::test]
+async fn page_is_served_and_may_load_nothing_from_elsewhere() {
+    let place = Place::start(&[]).await;
+    let answer = place.get("/ui").await;
+    let header = |name: &str| answer.headers.get(name).map(String::as_str);
+    assert_eq!((answer.status, header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'")));
+    assert!(answer.body.contains("/connectors?expand=status&expand=info"));
+    assert!(
+        !answer.body.contains("http://") && !answer.body.contains("https://"),
+        "no address of another server"
+    );
+    place.end().await;
+}
