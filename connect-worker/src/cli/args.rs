@@ -63,8 +63,16 @@ pub(super) struct QuickstartArgs {
     #[arg(long, value_name = "FOLDER", default_value = ".quickstart")]
     pub(super) dir: PathBuf,
     /// Logs made a second.
-    #[arg(long, value_name = "LOGS", default_value_t = 100.0)]
+    #[arg(long, value_name = "LOGS", default_value_t = 100.0, value_parser = rate)]
     pub(super) rate: f64,
+}
+
+/// Reads a rate that can be kept: no less than nothing, and a number.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if rate >= 0.0 && f64::is_finite(rate) => Ok(rate),
+        _ => Err("a number of at least 0 is needed".to_owned()),
+    }
 }
 
 /// Arguments of `plugins`.
@@ -110,5 +118,15 @@ mod tests {
         let Command::Standalone(args) = cli.command else { panic!("{cli:?}") };
         assert_eq!((args.worker, args.connectors.len()), (PathBuf::from("w"), 2));
         Cli::try_parse_from(["sluice", "standalone"]).expect_err("a worker file is needed");
+    }
+
+    #[test]
+    fn quickstart_takes_rates_that_can_be_kept() {
+        for (text, is_fine) in
+            [("0", true), ("0.5", true), ("1e6", true), ("-1", false), ("nan", false), ("inf", false)]
+        {
+            let parsed = Cli::try_parse_from(["sluice", "quickstart", &format!("--rate={text}")]);
+            assert_eq!(parsed.is_ok(), is_fine, "{text}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,12 @@ pub enum QuickstartError {
     /// The broker did not start.
     #[error("starting the broker")]
     Broker(#[source] BrokerError),
+    /// Another quickstart runs in the folder.
+    #[error("using folder `{}`: another quickstart runs in it; stop that one, or name another folder with `--dir`", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The S3 server did not start.
     #[error("starting the S3 server")]
     S3(#[source] io::Error),
@@ -79,9 +85,10 @@ pub enum QuickstartError {
 pub async fn run(options: &Options) -> Result<(), QuickstartError> {
     let folder = |source| QuickstartError::Folder { path: options.dir.clone(), source };
     let layout = Layout::create(&options.dir).map_err(folder)?;
-    end_orphan(&layout).await.map_err(QuickstartError::Worker)?;
     let mut stop = Stop::new().map_err(QuickstartError::Worker)?;
-    let broker = start_broker(&layout.broker).await?;
+    // Whoever has the broker's folder has the whole folder: a worker found in it afterwards is nobody's.
+    let broker = start_broker(&layout).await?;
+    end_orphan(&layout).await.map_err(QuickstartError::Worker)?;
     let s3 = S3Server::start(&layout.s3, S3_PORT).await.map_err(QuickstartError::S3)?;
     let rest = free_address(REST_PORT).await.map_err(QuickstartError::Worker)?;
     layout.write_properties(broker.address(), rest, options.rate).map_err(folder)?;
@@ -100,13 +107,13 @@ pub async fn run(options: &Options) -> Result<(), QuickstartError> {
     outcome
 }
 
-async fn start_broker(data_dir: &Path) -> Result<Broker, QuickstartError> {
+async fn start_broker(layout: &Layout) -> Result<Broker, QuickstartError> {
     let config = BrokerConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], BROKER_PORT)),
         default_partitions: PARTITIONS,
         segment_bytes: SEGMENT_BYTES,
         retention_bytes: RETENTION_BYTES,
-        ..BrokerConfig::new(data_dir)
+        ..BrokerConfig::new(&layout.broker)
     };
     match Broker::start(config.clone()).await {
         Err(BrokerError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
@@ -115,7 +122,10 @@ async fn start_broker(data_dir: &Path) -> Result<Broker, QuickstartError> {
         }
         outcome => outcome,
     }
-    .map_err(QuickstartError::Broker)
+    .map_err(|error| match error {
+        BrokerError::InUse { .. } => QuickstartError::InUse { path: layout.dir.clone() },
+        other => QuickstartError::Broker(other),
+    })
 }
 
 /// Returns an address that is free now; the worker listens on it a moment later.
