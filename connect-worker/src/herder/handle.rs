@@ -261,8 +261,12 @@ impl HerderHandle {
     }
 
     async fn check(&self, raw: RawProps) -> Result<(), HerderError> {
+        let name = raw.get("name").cloned().flatten().unwrap_or_default();
         let checked = self.validate(raw).await.map_err(|failure| failure.error)?;
         if checked.error_count == 0 {
+            for hint in &checked.hints {
+                tracing::warn!(connector = name, "{hint}");
+            }
             return Ok(());
         }
         Err(HerderError::bad_request(format!(

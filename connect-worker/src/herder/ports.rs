@@ -34,6 +34,8 @@ pub struct Validation {
     pub error_count: usize,
     /// All errors in the order of the answer's keys.
     pub errors: Vec<String>,
+    /// Keys that nothing reads, a sentence each; they are no errors.
+    pub hints: Vec<String>,
     /// The answer of `PUT /connector-plugins/{p}/config/validate`.
     pub body: Json,
 }

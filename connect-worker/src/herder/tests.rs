@@ -137,7 +137,7 @@ impl PluginCatalog for Nothing {
 
     fn validate(&self, props: &RawProps) -> Result<Validation, ValidateError> {
         let errors: Vec<String> = props.get("invalid").cloned().flatten().into_iter().collect();
-        Ok(Validation { error_count: errors.len(), errors, body: Json::Null })
+        Ok(Validation { error_count: errors.len(), errors, hints: Vec::new(), body: Json::Null })
     }
 }
 

@@ -7,7 +7,7 @@ use connect_core::config::Props;
 use connect_core::connector::SinkOffsetChanges;
 use connect_core::data::Map;
 use connect_core::error::ConnectError;
-use connect_core::plugin::Registry;
+use connect_core::plugin::{PluginInfo, Registry};
 use connect_core::record::Offsets;
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
@@ -77,7 +77,9 @@ impl PluginCatalog for Catalog {
         match plugins::validate(&self.registry, &self.worker, props) {
             Ok(infos) => {
                 let errors = infos.errors().flat_map(|(_, errors)| errors.iter().cloned()).collect();
-                Ok(Validation { error_count: infos.error_count, errors, body: json(&infos) })
+                let kind = plugins::connector_plugin(&self.registry, &infos.name).map(PluginInfo::kind);
+                let hints = kind.map(|kind| plugins::unknown_keys(kind, props, &infos)).unwrap_or_default();
+                Ok(Validation { error_count: infos.error_count, errors, hints, body: json(&infos) })
             }
             Err(error) => {
                 Err(ValidateError { class: error.class, error: refusal(error.status, error.message) })
@@ -176,5 +178,35 @@ impl OffsetStore for SourceOffsets {
 
     async fn write(&self, connector: &str, changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError> {
         ConnectorOffsets::new(Arc::clone(&self.store), connector).set(&changes).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::WorkerMode;
+    use crate::plugins::test_plugins::registry;
+
+    #[test]
+    fn validation_tells_keys_that_nothing_reads() {
+        let props = |pairs: &[(&str, &str)]| -> Props {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let worker = props(&[
+            ("bootstrap.servers", "b:1"),
+            ("key.converter", "String"),
+            ("value.converter", "String"),
+            ("offset.storage.file.filename", "o"),
+        ]);
+        let worker = WorkerConfig::parse(&worker, WorkerMode::Standalone, &registry()).expect("valid");
+        let catalog = Catalog { registry: registry(), worker: Arc::new(worker) };
+        let connector =
+            [("name", "c"), ("connector.class", "FileStreamSink"), ("topics", "t"), ("tasks.maxx", "1")];
+        let raw = props(&connector).into_iter().map(|(key, value)| (key, Some(value))).collect();
+        let outcome = catalog.validate(&raw).expect("validated");
+        assert_eq!(
+            (outcome.errors, outcome.hints),
+            (vec![], vec!["`tasks.maxx` is unknown: did you mean `tasks.max`?".to_owned()])
+        );
     }
 }
