@@ -20,7 +20,7 @@ use crate::herder::{
     CreateRequest, Herder, HerderHandle, HerderSettings, InitialState, MemoryConfigStore, MemoryStatusStore,
     Ports,
 };
-use crate::kafka::admin::Admin;
+use crate::kafka::admin::{Admin, AdminError};
 use crate::obs::logging::LogControl;
 use crate::obs::metrics::{MetricsOptions, MetricsRegistry, Windows};
 use crate::rest::{BoundListeners, Readiness, RestConfig, RestState, WorkerInfo, admin_router, main_router};
@@ -41,6 +41,9 @@ const START: u8 = 3;
 
 /// Time beyond the graceful time of tasks in which everything else must have stopped.
 const STOP_MARGIN: Duration = Duration::from_secs(10);
+
+/// Silence of the brokers at start after which it is logged.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs a standalone worker with the given connectors until it is asked to stop. REST changes the levels of `log`.
 ///
@@ -84,6 +87,8 @@ async fn serve(
     let worker_id: Arc<str> = rest.worker_id(listeners.ports(), &own_address()).into();
     let metrics = Arc::new(metrics(&worker, &worker_id));
     let offsets = offset_store(&worker)?;
+    let bootstrap_servers = bootstrap_servers(&worker);
+    tracing::info!(version = BUILD, %worker_id, bootstrap_servers, "starting worker");
     let (herder, handle) = herder(&worker, worker_id, registry, &metrics, offsets);
     let herder_stop = CancellationToken::new();
     let running = tokio::spawn(herder.run(herder_stop.clone()));
@@ -122,11 +127,10 @@ async fn start(
     connectors: Vec<ConnectorFile>,
     stop: &CancellationToken,
 ) -> u8 {
-    let cluster = async { Admin::new(worker.originals())?.cluster_id().await };
     let kafka_cluster_id = tokio::select! {
         biased; // A worker that is to stop does not wait for a broker.
         () = stop.cancelled() => return 0,
-        id = cluster => match id {
+        id = cluster_id(worker) => match id {
             Ok(id) => id,
             Err(error) => return unusable(&error),
         },
@@ -140,13 +144,31 @@ async fn start(
             created = handle.create(request(connector)) => created,
         };
         if let Err(error) = created {
-            tracing::error!(file = path, error = %error, "creating connector from file");
+            tracing::error!(file = path, error = %error, "creating connector from file; `sluice validate` checks a file and tells what was probably meant");
             return START;
         }
     }
     readiness.set_started();
     tracing::info!("worker started");
     0
+}
+
+/// Asks the brokers for the id of their cluster, and says every few seconds that none answers.
+async fn cluster_id(worker: &WorkerConfig) -> Result<String, AdminError> {
+    let mut asked = Box::pin(async { Admin::new(worker.originals())?.cluster_id().await });
+    loop {
+        match tokio::time::timeout(PATIENCE, &mut asked).await {
+            Ok(outcome) => return outcome,
+            Err(_) => {
+                let bootstrap_servers = bootstrap_servers(worker);
+                tracing::warn!(bootstrap_servers, "no answer from the brokers yet; still trying");
+            }
+        }
+    }
+}
+
+fn bootstrap_servers(worker: &WorkerConfig) -> &str {
+    worker.originals().get("bootstrap.servers").map_or("", String::as_str)
 }
 
 fn request(file: ConnectorFile) -> CreateRequest {
