@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ const PARTITIONS: i32 = 6;
 const SEGMENT_BYTES: u64 = 8 << 20;
 /// Bytes kept a partition: with six partitions, at most 192 MiB of logs and one segment each.
 const RETENTION_BYTES: i64 = 32 << 20;
+/// Errors of the worker's log shown when it ends by itself.
+const MAX_ERRORS_SHOWN: usize = 3;
 const LOOK_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How the quickstart is to run.
@@ -68,7 +70,7 @@ pub enum QuickstartError {
     #[error("running the worker")]
     Worker(#[source] io::Error),
     /// The worker ended by itself.
-    #[error("worker ended with {status}; its log is `{}`", log.display())]
+    #[error("worker ended with {status}; its log is `{}`{}", log.display(), last_errors(log))]
     WorkerEnded {
         /// How it ended.
         status: ExitStatus,
@@ -126,6 +128,15 @@ async fn start_broker(layout: &Layout) -> Result<Broker, QuickstartError> {
         BrokerError::InUse { .. } => QuickstartError::InUse { path: layout.dir.clone() },
         other => QuickstartError::Broker(other),
     })
+}
+
+/// Returns the last errors in a worker's log, each on a line of its own after a line break.
+fn last_errors(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let is_error = |line: &&str| line.contains("] ERROR ") || line.starts_with("sluice: ");
+    let errors: Vec<&str> = text.lines().filter(is_error).collect();
+    let last = errors.len().saturating_sub(MAX_ERRORS_SHOWN);
+    errors[last..].iter().map(|line| format!("\n{line}")).collect()
 }
 
 /// Returns an address that is free now; the worker listens on it a moment later.
@@ -215,15 +226,19 @@ fn welcome(
     format!(
         "Sluice quickstart: {rate} logs a second, made by Datagen, go through topic `raw_logs` to S3.\n\
          \n\
-         \x20 worker     http://{rest}/connectors?expand=status\n\
+         \x20 worker     http://{rest}/connectors?expand=status{rest_note}\n\
          \x20 metrics    http://{rest}/metrics\n\
-         \x20 Kafka      {broker} (topic raw_logs, {PARTITIONS} partitions)\n\
-         \x20 S3         http://{s3} (bucket, as files: {bucket})\n\
+         \x20 Kafka      {broker} (topic raw_logs, {PARTITIONS} partitions){broker_note}\n\
+         \x20 S3         http://{s3} (bucket, as files: {bucket}){s3_note}\n\
          \x20 settings   {dir}/*.properties\n\
          \x20 log        {log}\n\
          \n\
          All data is in {dir}. It stays below about 500 MiB: the broker keeps {retention} MiB a partition, the bucket\n\
-         its newest {MAX_OBJECTS} objects. Ctrl-C stops; a second start goes on.\n",
+         its newest {MAX_OBJECTS} objects. Ctrl-C stops; a second start goes on.\n\
+         Lag counts records whose offsets are not committed yet; commits come every 5 s.\n",
+        rest_note = port_note(rest, REST_PORT),
+        broker_note = port_note(broker, BROKER_PORT),
+        s3_note = port_note(s3, S3_PORT),
         rate = options.rate,
         bucket = layout.bucket().display(),
         dir = layout.dir.display(),
@@ -232,7 +247,39 @@ fn welcome(
     )
 }
 
+/// Says why an address has another port than the usual one.
+fn port_note(address: SocketAddr, usual: u16) -> String {
+    if address.port() == usual { String::new() } else { format!(" ({usual} is taken)") }
+}
+
 fn say(text: &str) {
     // Without a terminal there is nobody to tell, and no reason to stop.
     writeln!(io::stdout(), "{text}").ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_worker_is_told_with_its_last_errors() {
+        let folder = tempfile::tempdir().expect("folder");
+        let log = folder.path().join("worker.log");
+        std::fs::write(&log, "[t] INFO a (x)\n[t] ERROR b (x)\nsluice: c\n[t] INFO d (x)\n")
+            .expect("written");
+        let error = QuickstartError::WorkerEnded { status: ExitStatus::default(), log: log.clone() };
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "worker ended with exit status: 0; its log is `{}`\n[t] ERROR b (x)\nsluice: c",
+                log.display()
+            )
+        );
+    }
+
+    #[test]
+    fn another_port_than_the_usual_one_is_explained() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 8083));
+        assert_eq!([port_note(address, 8083), port_note(address, 9092)], ["", " (9092 is taken)"]);
+    }
 }

@@ -145,6 +145,11 @@ impl ErrorPolicy {
         }
     }
 
+    /// Returns whether the task is about to end: what could still succeed is then left for the next run.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// Reports a failed record and decides: `Ok` skips it, an error fails the task.
     ///
     /// # Errors

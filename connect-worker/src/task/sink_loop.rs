@@ -155,6 +155,8 @@ impl SinkLoop {
             self.follow_target()?;
             self.follow_signals().await?;
             self.commit_if_due().await?;
+            // What `pre_commit` asked for holds for the records polled next: a rewind must come before them.
+            self.follow_signals().await?;
             self.refresh_subscription().await?;
             let has_records = self.poll().await?;
             self.deliver().await?;

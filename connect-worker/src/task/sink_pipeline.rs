@@ -54,7 +54,8 @@ impl SinkPipeline {
     }
 
     /// Converts a batch. Records go to `records`; `consumed` gets the next offset of each partition, also for
-    /// records that were dropped or skipped; topics seen for the first time are returned.
+    /// records that were dropped or skipped; topics seen for the first time are returned. When the task stops while
+    /// a record waits to be tried again, that record and those after it are neither skipped nor consumed.
     ///
     /// # Errors
     /// Fails (fatal) at the first record that `errors.tolerance` does not let pass.
@@ -70,44 +71,54 @@ impl SinkPipeline {
         let mut new_topics = Vec::new();
         let mut run: Option<(Arc<str>, i32, i64)> = None;
         for raw in batch.records.drain(..) {
-            match &mut run {
-                Some((topic, partition, next)) if *partition == raw.partition && *topic == raw.topic => {
-                    *next = raw.offset + 1;
+            let offset = raw.offset;
+            if !run
+                .as_ref()
+                .is_some_and(|(topic, partition, _)| *partition == raw.partition && *topic == raw.topic)
+            {
+                note_consumed(consumed, run.take());
+                if !self.topics_seen.contains(&raw.topic) {
+                    self.topics_seen.insert(Arc::clone(&raw.topic));
+                    new_topics.push(Arc::clone(&raw.topic));
                 }
-                _ => {
-                    note_consumed(consumed, run.take());
-                    if !self.topics_seen.contains(&raw.topic) {
-                        self.topics_seen.insert(Arc::clone(&raw.topic));
-                        new_topics.push(Arc::clone(&raw.topic));
-                    }
-                    run = Some((Arc::clone(&raw.topic), raw.partition, raw.offset + 1));
-                }
+                run = Some((Arc::clone(&raw.topic), raw.partition, offset));
             }
-            match self.try_convert(raw) {
-                Ok(record) => records.extend(record),
-                Err((raw, failure)) => records.extend(self.convert_again(raw, failure).await?),
+            let converted = match self.try_convert(raw) {
+                Ok(record) => record,
+                Err((raw, failure)) => match self.convert_again(raw, failure).await? {
+                    Some(converted) => converted,
+                    None => break,
+                },
+            };
+            records.extend(converted);
+            if let Some((_, _, next)) = &mut run {
+                *next = offset + 1;
             }
         }
         note_consumed(consumed, run);
         Ok(new_topics)
     }
 
-    /// Deals with a record that failed: tries again what can be, then asks the error policy.
+    /// Deals with a record that failed: tries again what can be, then asks the error policy. `None` when the task
+    /// stops before that is decided.
     async fn convert_again(
         &mut self,
         mut raw: Box<RawRecord>,
         mut failure: Failure,
-    ) -> Result<Option<SinkRecord>, ConnectError> {
+    ) -> Result<Option<Option<SinkRecord>>, ConnectError> {
         let started = Instant::now();
         let mut attempt = 0;
         while failure.error.is_retriable() && self.errors.retry(started, attempt).await {
             attempt += 1;
             match self.try_convert(*raw) {
-                Ok(record) => return Ok(record),
+                Ok(record) => return Ok(Some(record)),
                 Err((returned, error)) => (raw, failure) = (returned, error),
             }
         }
-        self.errors.handle(&FailedRecord::Raw(&raw), failure).map(|()| None)
+        if failure.error.is_retriable() && self.errors.is_stopping() {
+            return Ok(None);
+        }
+        self.errors.handle(&FailedRecord::Raw(&raw), failure).map(|()| Some(None))
     }
 
     /// Converts a record, or gives it back with what failed. Nothing of the record is copied: it moves on as the

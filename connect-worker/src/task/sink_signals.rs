@@ -38,6 +38,16 @@ impl SinkSignals {
         self.lock().retry_in.take()
     }
 
+    /// Forgets what was asked for partitions that are given up: when they come back, everything begins anew.
+    pub(crate) fn forget(&self, partitions: &[TopicPartition]) {
+        let mut requests = self.lock();
+        for partition in partitions {
+            requests.rewinds.remove(partition);
+            requests.to_pause.remove(partition);
+            requests.to_resume.remove(partition);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,6 +18,8 @@ use crate::kafka::port::Rebalance;
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) rebalances: Mutex<VecDeque<Rebalance>>,
+    /// The change that librdkafka waits for an answer to; it tells of no other before.
+    pub(super) unanswered: Mutex<Option<Rebalance>>,
     pub(super) ready: Notify,
     pub(super) is_closing: AtomicBool,
     pub(super) fatal: Mutex<Option<String>>,
@@ -32,6 +34,17 @@ pub(super) fn opaque(shared: &Shared) -> *mut c_void {
 unsafe fn shared<'a>(opaque: *mut c_void) -> &'a Shared {
     // SAFETY: promised by the caller.
     unsafe { &*opaque.cast::<Shared>() }
+}
+
+/// Returns whether the group's assignor changes assignments step by step.
+///
+/// # Safety
+/// `handle` is a live consumer.
+pub(super) unsafe fn is_cooperative(handle: *mut sys::rd_kafka_t) -> bool {
+    // SAFETY: promised by the caller; librdkafka returns a static text, or null while the client ends.
+    let protocol = unsafe { sys::rd_kafka_rebalance_protocol(handle) };
+    // SAFETY: as above.
+    !protocol.is_null() && unsafe { CStr::from_ptr(protocol) } == c"COOPERATIVE"
 }
 
 pub(super) unsafe extern "C" fn on_queue_event(_: *mut sys::rd_kafka_t, opaque: *mut c_void) {
@@ -51,7 +64,7 @@ pub(super) unsafe extern "C" fn on_rebalance(
         // Everything was flushed and committed before closing; unassigning lets the close go on.
         // SAFETY: valid during the callback.
         unsafe {
-            if CStr::from_ptr(sys::rd_kafka_rebalance_protocol(handle)) == c"COOPERATIVE" {
+            if is_cooperative(handle) {
                 take_error("unassigning", sys::rd_kafka_incremental_unassign(handle, list)).ok();
             } else {
                 sys::rd_kafka_assign(handle, ptr::null());
@@ -66,6 +79,7 @@ pub(super) unsafe extern "C" fn on_rebalance(
         _ if is_lost => Rebalance::Lost(partitions),
         _ => Rebalance::Revoked(partitions),
     };
+    *shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = Some(rebalance.clone());
     shared.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(rebalance);
     shared.ready.notify_one();
 }

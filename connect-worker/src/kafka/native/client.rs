@@ -1,10 +1,10 @@
 //! The handle of a librdkafka consumer: its life, and the calls that may block.
 #![expect(unsafe_code, reason = "FFI to librdkafka; each block states why it is sound")]
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{c_char, c_int};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use connect_core::record::{Offsets, TopicPartition};
@@ -12,9 +12,9 @@ use rdkafka::config::NativeClientConfig;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use rdkafka_sys as sys;
 
-use super::callbacks::{Shared, on_error, on_log, on_queue_event, on_rebalance, opaque};
+use super::callbacks::{Shared, is_cooperative, on_error, on_log, on_queue_event, on_rebalance, opaque};
 use super::convert::{check, offset_list, partition_list, take_error, text, timeout_ms};
-use crate::kafka::port::KafkaError;
+use crate::kafka::port::{KafkaError, Rebalance};
 
 /// Longest wait for an answer of the broker to a look-up or commit.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -57,14 +57,22 @@ impl Client {
         joined.unwrap_or_else(|error| Err(KafkaError::Fatal(format!("calling librdkafka: {error}"))))
     }
 
-    fn is_cooperative(&self) -> bool {
-        // SAFETY: the handle is live; librdkafka returns null or a static text.
-        let protocol = unsafe { sys::rd_kafka_rebalance_protocol(self.handle) };
-        // SAFETY: as above.
-        !protocol.is_null() && unsafe { CStr::from_ptr(protocol) } == c"COOPERATIVE"
+    /// Tells librdkafka that a change of the assignment has been dealt with.
+    pub(super) fn answer(&self, rebalance: &Rebalance) -> Result<(), KafkaError> {
+        match rebalance {
+            Rebalance::Assigned(partitions) => self.assign(&partition_list(partitions)),
+            Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
+                self.unassign(&partition_list(partitions))
+            }
+        }
     }
 
-    pub(super) fn assign(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
+    fn is_cooperative(&self) -> bool {
+        // SAFETY: the handle is live.
+        unsafe { is_cooperative(self.handle) }
+    }
+
+    fn assign(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
         // SAFETY: both pointers are live for the calls; librdkafka copies the list.
         unsafe {
             if self.is_cooperative() {
@@ -74,7 +82,7 @@ impl Client {
         }
     }
 
-    pub(super) fn unassign(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
+    fn unassign(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
         // SAFETY: both pointers are live for the calls; librdkafka copies the list, null unassigns all.
         unsafe {
             if self.is_cooperative() {
@@ -137,6 +145,13 @@ impl Client {
 
     pub(super) fn close(&self) {
         self.shared.is_closing.store(true, Ordering::Release);
+        let unanswered = self.shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(rebalance) = unanswered {
+            // librdkafka waits for the answer to a change it has told of, and the close would wait with it.
+            if let Err(error) = self.answer(&rebalance) {
+                tracing::warn!(%error, "answering a change of the assignment before leaving the group");
+            }
+        }
         self.is_closed.store(true, Ordering::Release);
         // SAFETY: the handle is live. With `is_closing` set the rebalance callback unassigns at once.
         let code = unsafe { sys::rd_kafka_consumer_close(self.handle) };

@@ -128,12 +128,9 @@ impl BatchConsumer for NativeConsumer {
     }
 
     fn finish_rebalance(&mut self, rebalance: &Rebalance) -> Result<(), KafkaError> {
-        match rebalance {
-            Rebalance::Assigned(partitions) => self.client.assign(&partition_list(partitions)),
-            Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
-                self.client.unassign(&partition_list(partitions))
-            }
-        }
+        self.client.answer(rebalance)?;
+        self.client.shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(())
     }
 
     async fn committed(&self, partitions: &[TopicPartition]) -> Result<Offsets, KafkaError> {
@@ -190,3 +187,6 @@ impl BatchConsumer for NativeConsumer {
         tokio::task::spawn_blocking(move || client.close()).await.ok();
     }
 }
+
+#[cfg(test)]
+mod tests;

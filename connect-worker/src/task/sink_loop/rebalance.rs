@@ -15,10 +15,8 @@ impl SinkLoop {
         outcome?;
         finished.map_err(|error| ConnectError::fatal("changing the assignment").because(error))?;
         self.metrics.partition_count(self.offsets.assigned().len() as u64);
-        if let Rebalance::Assigned(_) = rebalance {
-            self.apply_pauses()?;
-        }
-        Ok(())
+        // New partitions take part in a pause; those left go on if the batch held for a redelivery is gone.
+        self.apply_pauses()
     }
 
     async fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), ConnectError> {
@@ -75,6 +73,8 @@ impl SinkLoop {
         if self.batch.is_empty() {
             self.redelivery = None;
         }
+        // Asked for until now, also by `pre_commit` and `close`: a task that gets a partition back begins anew.
+        self.signals.forget(&owned);
         for partition in &owned {
             self.task_paused.remove(partition);
             self.lag.forget(partition);

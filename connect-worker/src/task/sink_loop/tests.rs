@@ -9,7 +9,7 @@ use connect_core::config::{ConfigDef, Props};
 use connect_core::connector::{Connector, ConnectorContext, SinkConnector};
 use connect_core::kit::SystemClock;
 use connect_core::plugin::{Factory, PluginInfo, Registry};
-use connect_core::task::TaskId;
+use connect_core::task::{SinkTaskHandle, TaskId};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -32,6 +32,12 @@ struct Target {
     fatal: bool,
     put_delay: Duration,
     closes: Vec<CloseReason>,
+    handle: Option<Arc<dyn SinkTaskHandle>>,
+    /// Paused, and read again from its offset, by the next `pre_commit`.
+    pre_commit_pauses: Option<TopicPartition>,
+    /// Read again from an offset at the next `pre_commit`; what is not durable is dropped.
+    pre_commit_rewinds: Option<(TopicPartition, i64)>,
+    rewound: Vec<(TopicPartition, i64)>,
 }
 
 static TARGETS: Mutex<Vec<(String, Arc<Mutex<Target>>)>> = Mutex::new(Vec::new());
@@ -46,10 +52,11 @@ struct TestSink {
 
 #[async_trait]
 impl SinkTask for TestSink {
-    async fn start(&mut self, _: SinkTaskContext, props: &Props) -> Result<(), ConnectError> {
+    async fn start(&mut self, context: SinkTaskContext, props: &Props) -> Result<(), ConnectError> {
         let targets = TARGETS.lock().expect("targets");
         let name = &props["target"];
         self.target = Arc::clone(&targets.iter().find(|(known, _)| known == name).expect("registered").1);
+        lock(&self.target).handle = Some(context.handle);
         Ok(())
     }
 
@@ -64,12 +71,28 @@ impl SinkTask for TestSink {
             target.failing_puts -= 1;
             return Err(ConnectError::retriable("target is busy").retry_after(Duration::from_millis(10)));
         }
+        if let (Some((partition, offset)), Some(first)) = (target.rewound.last(), batch.first())
+            && first.original_partition() == *partition
+        {
+            assert_eq!(first.offset, *offset, "a rewind comes before anything else is delivered");
+            target.rewound.clear();
+        }
         target.buffered.extend(batch.iter().map(|record| (record.original_partition(), record.offset)));
         Ok(PutReport::accepted())
     }
 
     async fn pre_commit(&mut self, consumed: &Offsets) -> Result<Offsets, ConnectError> {
         let mut target = lock(&self.target);
+        if let (Some(handle), Some(partition)) = (target.handle.clone(), target.pre_commit_pauses.take()) {
+            handle.pause(&[partition]);
+        }
+        if let (Some(handle), Some((partition, offset))) =
+            (target.handle.clone(), target.pre_commit_rewinds.take())
+        {
+            handle.rewind(partition.clone(), offset);
+            target.rewound.push((partition, offset));
+            return Ok(Offsets::new());
+        }
         let buffered = std::mem::take(&mut target.buffered);
         target.durable.extend(buffered);
         Ok(consumed.clone())
@@ -340,6 +363,69 @@ async fn task_that_hangs_in_put_is_abandoned_at_the_deadline() {
     let handle = world.handle.take().expect("started");
     assert!(!handle.join(Instant::now() + Duration::from_millis(100)).await);
     assert_eq!(world.kafka.committed(), Offsets::new());
+}
+
+#[tokio::test]
+async fn pause_asked_for_while_closing_does_not_hold_the_partition_when_it_returns() {
+    let mut world = World::new("stale-pause", &[]);
+    world.append(0, 3);
+    world.kafka.rebalance(Rebalance::Assigned(vec![partition(0)]));
+    world.start();
+    world.committed(0, 3).await;
+    // `pre_commit` is asked again only when the partition is closed.
+    world.handle.as_ref().expect("started").set_target(TargetState::Paused);
+    world.state(TaskState::Paused).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    lock(&world.target).pre_commit_pauses = Some(partition(0));
+    world.kafka.rebalance(Rebalance::Revoked(vec![partition(0)]));
+    while lock(&world.target).closes.is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    world.handle.as_ref().expect("started").set_target(TargetState::Started);
+    world.kafka.rebalance(Rebalance::Assigned(vec![partition(0)]));
+    world.append(0, 3);
+    world.committed(0, 6).await;
+    assert!(world.stop().await);
+}
+
+#[tokio::test]
+async fn rewind_asked_for_by_pre_commit_comes_before_the_next_records() {
+    let mut world = World::new("rewind-in-pre-commit", &[]);
+    world.append(0, 10);
+    world.kafka.rebalance(Rebalance::Assigned(vec![partition(0)]));
+    world.start();
+    world.committed(0, 10).await;
+    for round in 0..30 {
+        lock(&world.target).pre_commit_rewinds = Some((partition(0), 0));
+        while lock(&world.target).pre_commit_rewinds.is_some() {
+            world.append(0, 1);
+            tokio::time::sleep(Duration::from_micros(200 * (round % 7))).await;
+        }
+    }
+    world.append(0, 1);
+    let end = world.appended.len() as i64;
+    world.committed(0, end).await;
+    assert!(world.stop().await);
+}
+
+#[tokio::test]
+async fn batch_that_goes_with_a_lost_partition_leaves_the_others_reading() {
+    let mut world = World::new("lost-redelivery", &[]);
+    world.append(0, 3);
+    world.kafka.rebalance(Rebalance::Assigned(vec![partition(0), partition(1)]));
+    lock(&world.target).failing_puts = u32::MAX;
+    world.start();
+    world.state(TaskState::Running).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    world.kafka.rebalance(Rebalance::Lost(vec![partition(0)]));
+    while lock(&world.target).closes.is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    lock(&world.target).failing_puts = 0;
+    world.append(1, 3);
+    world.committed(1, 3).await;
+    assert!(world.stop().await);
 }
 
 /// Any interleaving of appends, rebalances, failing puts and failing commits: nothing lost, nothing committed early.
