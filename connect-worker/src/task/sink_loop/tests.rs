@@ -398,7 +398,9 @@ async fn rewind_asked_for_by_pre_commit_comes_before_the_next_records() {
     world.committed(0, 10).await;
     for round in 0..30 {
         lock(&world.target).pre_commit_rewinds = Some((partition(0), 0));
+        let deadline = Instant::now() + Duration::from_secs(10);
         while lock(&world.target).pre_commit_rewinds.is_some() {
+            assert!(Instant::now() < deadline, "`pre_commit` is asked, and the task lives");
             world.append(0, 1);
             tokio::time::sleep(Duration::from_micros(200 * (round % 7))).await;
         }
