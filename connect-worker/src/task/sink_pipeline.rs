@@ -206,3 +206,92 @@ fn raw_of(record: SinkRecord) -> RawRecord {
         headers: record.origin.headers,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use connect_core::config::ConfigDef;
+    use connect_core::converter::Converter;
+    use connect_core::data::{SchemaRef, Value};
+    use connect_core::record::TimestampType;
+    use connect_core::task::TaskId;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::config::WorkerMode;
+    use crate::obs::metrics::MetricsRegistry;
+
+    struct BusyRegistry;
+
+    #[connect_core::async_trait]
+    impl Converter for BusyRegistry {
+        fn configure(&mut self, _: &Props, _: ConverterRole) -> Result<(), ConnectError> {
+            Ok(())
+        }
+
+        fn config_def(&self) -> ConfigDef {
+            ConfigDef::default()
+        }
+
+        fn to_connect_data(
+            &self,
+            _: &str,
+            _: Option<&connect_core::record::RawHeaders>,
+            value: Option<&bytes::Bytes>,
+            _: &mut BytesMut,
+        ) -> Result<Datum, ConnectError> {
+            match value {
+                Some(_) => Err(ConnectError::retriable("the registry is away")),
+                None => Ok(Datum::NULL),
+            }
+        }
+
+        fn from_connect_data(
+            &self,
+            _: &str,
+            _: Option<&SchemaRef>,
+            _: &Value,
+        ) -> Result<Option<bytes::Bytes>, ConnectError> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test]
+    async fn record_that_could_still_succeed_is_not_skipped_when_the_task_stops() {
+        let props = |pairs: &[(&str, &str)]| -> Props {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let bytes = "org.apache.kafka.connect.converters.ByteArrayConverter";
+        let registry = connectors::registry();
+        let worker = props(&[
+            ("bootstrap.servers", "b:1"),
+            ("key.converter", bytes),
+            ("value.converter", bytes),
+            ("offset.storage.file.filename", "/nonexistent/offsets"),
+        ]);
+        let worker = WorkerConfig::parse(&worker, WorkerMode::Standalone, &registry).expect("worker");
+        let connector = props(&[("errors.tolerance", "all"), ("errors.retry.timeout", "-1")]);
+        let id = TaskId { connector: Arc::from("c"), task: 0 };
+        let metrics = MetricsRegistry::for_tests().sink_task(&id, Default::default());
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let config = ErrorPolicy::parse(&connector).expect("config");
+        let errors = ErrorPolicy::new(config, id, Arc::clone(&metrics.errors), None, stop);
+        let mut pipeline = SinkPipeline::new(&worker, &connector, &registry, errors).expect("pipeline");
+        pipeline.value.converter = Box::new(BusyRegistry);
+        let raw = |offset, value: Option<&'static str>| RawRecord {
+            topic: Arc::from("t"),
+            partition: 0,
+            offset,
+            timestamp: None,
+            timestamp_type: TimestampType::NoTimestamp,
+            key: None,
+            value: value.map(|text| bytes::Bytes::from_static(text.as_bytes())),
+            headers: None,
+        };
+        let mut batch = RawBatch { records: vec![raw(4, None), raw(5, Some("v")), raw(6, None)] };
+        let (mut records, mut consumed) = (Vec::new(), Offsets::new());
+        pipeline.convert(&mut batch, &mut records, &mut consumed).await.expect("nothing failed");
+        assert_eq!(records.len(), 1);
+        assert_eq!(consumed, Offsets::from([(TopicPartition::new("t", 0), 5)]));
+    }
+}
