@@ -18,8 +18,6 @@ use crate::kafka::port::Rebalance;
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) rebalances: Mutex<VecDeque<Rebalance>>,
-    /// The change that librdkafka waits for an answer to; it tells of no other before.
-    pub(super) unanswered: Mutex<Option<Rebalance>>,
     pub(super) ready: Notify,
     pub(super) is_closing: AtomicBool,
     pub(super) fatal: Mutex<Option<String>>,
@@ -79,7 +77,6 @@ pub(super) unsafe extern "C" fn on_rebalance(
         _ if is_lost => Rebalance::Lost(partitions),
         _ => Rebalance::Revoked(partitions),
     };
-    *shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = Some(rebalance.clone());
     shared.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(rebalance);
     shared.ready.notify_one();
 }

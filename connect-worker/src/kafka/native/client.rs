@@ -3,8 +3,8 @@
 
 use std::ffi::{c_char, c_int};
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use connect_core::record::{Offsets, TopicPartition};
@@ -14,7 +14,7 @@ use rdkafka_sys as sys;
 
 use super::callbacks::{Shared, is_cooperative, on_error, on_log, on_queue_event, on_rebalance, opaque};
 use super::convert::{check, offset_list, partition_list, take_error, text, timeout_ms};
-use crate::kafka::port::{KafkaError, Rebalance};
+use crate::kafka::port::KafkaError;
 
 /// Longest wait for an answer of the broker to a look-up or commit.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -57,22 +57,12 @@ impl Client {
         joined.unwrap_or_else(|error| Err(KafkaError::Fatal(format!("calling librdkafka: {error}"))))
     }
 
-    /// Tells librdkafka that a change of the assignment has been dealt with.
-    pub(super) fn answer(&self, rebalance: &Rebalance) -> Result<(), KafkaError> {
-        match rebalance {
-            Rebalance::Assigned(partitions) => self.assign(&partition_list(partitions)),
-            Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
-                self.unassign(&partition_list(partitions))
-            }
-        }
-    }
-
     fn is_cooperative(&self) -> bool {
         // SAFETY: the handle is live.
         unsafe { is_cooperative(self.handle) }
     }
 
-    fn assign(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
+    pub(super) fn assign(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
         // SAFETY: both pointers are live for the calls; librdkafka copies the list.
         unsafe {
             if self.is_cooperative() {
@@ -82,7 +72,7 @@ impl Client {
         }
     }
 
-    fn unassign(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
+    pub(super) fn unassign(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
         // SAFETY: both pointers are live for the calls; librdkafka copies the list, null unassigns all.
         unsafe {
             if self.is_cooperative() {
@@ -145,13 +135,6 @@ impl Client {
 
     pub(super) fn close(&self) {
         self.shared.is_closing.store(true, Ordering::Release);
-        let unanswered = self.shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(rebalance) = unanswered {
-            // librdkafka waits for the answer to a change it has told of, and the close would wait with it.
-            if let Err(error) = self.answer(&rebalance) {
-                tracing::warn!(%error, "answering a change of the assignment before leaving the group");
-            }
-        }
         self.is_closed.store(true, Ordering::Release);
         // SAFETY: the handle is live. With `is_closing` set the rebalance callback unassigns at once.
         let code = unsafe { sys::rd_kafka_consumer_close(self.handle) };

@@ -128,9 +128,12 @@ impl BatchConsumer for NativeConsumer {
     }
 
     fn finish_rebalance(&mut self, rebalance: &Rebalance) -> Result<(), KafkaError> {
-        self.client.answer(rebalance)?;
-        self.client.shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(())
+        match rebalance {
+            Rebalance::Assigned(partitions) => self.client.assign(&partition_list(partitions)),
+            Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
+                self.client.unassign(&partition_list(partitions))
+            }
+        }
     }
 
     async fn committed(&self, partitions: &[TopicPartition]) -> Result<Offsets, KafkaError> {

@@ -53,7 +53,7 @@ async fn close_ends_although_a_change_of_the_assignment_was_not_answered() {
 async fn close_ends_although_a_revocation_was_not_answered() {
     let cluster = MockCluster::new(1).expect("mock cluster");
     cluster.create_topic("t", 2, 1).expect("topic");
-    for assignor in ["range", "cooperative-sticky"] {
+    for assignor in ["range"] {
         let mut first = member(&cluster, assignor);
         let assigned = next_rebalance(&mut first).await;
         first.finish_rebalance(&assigned).expect("assigned");
