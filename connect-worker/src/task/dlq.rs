@@ -69,6 +69,8 @@ impl DeadLetterQueue {
         };
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        // Between commits, too: what is kept must not grow with the number of failed records.
+        self.take_deliveries(&mut pending);
         pending.letters.insert(token, (TopicPartition::new(letter.topic, letter.partition), letter.offset));
         if let Err(error) = self.producer.send(&record, token) {
             self.metrics.dlq_failure();
@@ -86,17 +88,7 @@ impl DeadLetterQueue {
     /// Fails (fatal) when a letter could not be written: going on would lose the record.
     pub(crate) fn hold_back(&self, offsets: &mut Offsets) -> Result<(), ConnectError> {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        for delivery in self.producer.take_deliveries() {
-            match delivery.error {
-                None => {
-                    pending.letters.remove(&delivery.token);
-                }
-                Some(reason) => {
-                    self.metrics.dlq_failure();
-                    pending.failed.get_or_insert(reason);
-                }
-            }
-        }
+        self.take_deliveries(&mut pending);
         if let Some(reason) = &pending.failed {
             let topic = &self.topic;
             return Err(ConnectError::fatal(format!(
@@ -109,6 +101,20 @@ impl DeadLetterQueue {
             }
         }
         Ok(())
+    }
+
+    fn take_deliveries(&self, pending: &mut Pending) {
+        for delivery in self.producer.take_deliveries() {
+            match delivery.error {
+                None => {
+                    pending.letters.remove(&delivery.token);
+                }
+                Some(reason) => {
+                    self.metrics.dlq_failure();
+                    pending.failed.get_or_insert(reason);
+                }
+            }
+        }
     }
 
     /// Waits until every letter is acknowledged or `timeout` is over.
@@ -146,4 +152,51 @@ fn context_headers(id: &TaskId, letter: &Letter<'_>, failure: &Failure) -> RawHe
         ("exception.stacktrace", error.trace()),
     ];
     texts.iter().map(|(name, text)| (format!("__connect.errors.{name}").into(), header_value(text))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+    use crate::obs::metrics::MetricsRegistry;
+    use crate::task::errors::Stage;
+
+    #[tokio::test]
+    async fn acknowledged_letters_are_forgotten_between_commits() {
+        let cluster = MockCluster::new(1).expect("mock cluster");
+        cluster.create_topic("d", 1, 1).expect("topic");
+        let id = TaskId { connector: Arc::from("c"), task: 0 };
+        let metrics = MetricsRegistry::for_tests().sink_task(&id, Default::default());
+        let client = Props::from([("bootstrap.servers".to_owned(), cluster.bootstrap_servers())]);
+        let queue =
+            DeadLetterQueue::new("d".to_owned(), false, &client, Arc::clone(&metrics.errors)).expect("queue");
+        let send = |offset| {
+            let letter = Letter {
+                topic: "t",
+                partition: 0,
+                offset,
+                timestamp: None,
+                key: None,
+                value: Some(b"v"),
+                headers: None,
+            };
+            let failure = Failure {
+                stage: Stage::ValueConverter,
+                class: "test.Converter",
+                error: ConnectError::data("bad"),
+            };
+            queue.send(&id, &letter, &failure);
+        };
+        (0..100).for_each(send);
+        let waiting = || queue.pending.lock().expect("not poisoned").letters.len();
+        for offset in 100..200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            send(offset);
+            if waiting() < 10 {
+                return;
+            }
+        }
+        panic!("{} letters are kept", waiting());
+    }
 }
