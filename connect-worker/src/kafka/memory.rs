@@ -123,12 +123,13 @@ impl BatchConsumer for MemoryConsumer {
         self.kafka.lock().rebalances.pop_front()
     }
 
-    fn finish_rebalance(&mut self, rebalance: &Rebalance) -> Result<(), KafkaError> {
+    fn finish_rebalance(&mut self, rebalance: &Rebalance, starts: &Offsets) -> Result<(), KafkaError> {
         let mut state = self.kafka.lock();
         match rebalance {
             Rebalance::Assigned(partitions) => {
                 for partition in partitions {
-                    let position = state.committed.get(partition).copied().unwrap_or(0);
+                    let position = starts.get(partition).or_else(|| state.committed.get(partition));
+                    let position = position.copied().unwrap_or(0);
                     state.positions.insert(partition.clone(), position);
                     state.assigned.insert(partition.clone());
                 }
@@ -178,7 +179,13 @@ impl BatchConsumer for MemoryConsumer {
     }
 
     async fn seek(&mut self, offsets: &Offsets) -> Result<(), KafkaError> {
-        self.kafka.lock().positions.extend(offsets.clone());
+        let mut state = self.kafka.lock();
+        if let Some(partition) = offsets.keys().find(|partition| !state.assigned.contains(*partition)) {
+            // As librdkafka answers for a partition that it does not fetch yet.
+            return Err(KafkaError::Retriable(format!("seeking {partition}: erroneous state")));
+        }
+        state.positions.extend(offsets.clone());
+        drop(state);
         self.kafka.changed.notify_one();
         Ok(())
     }

@@ -64,11 +64,12 @@ pub trait BatchConsumer: Send {
     /// Returns the next change of the assignment; it must be followed by [`BatchConsumer::finish_rebalance`].
     fn next_rebalance(&mut self) -> Option<Rebalance>;
 
-    /// Tells the client that a change has been dealt with.
+    /// Tells the client that a change has been dealt with. Reading of assigned partitions begins at `starts`, and
+    /// elsewhere at the committed offset: a partition that is not being fetched yet cannot be sought.
     ///
     /// # Errors
     /// Fatal when the client refuses.
-    fn finish_rebalance(&mut self, rebalance: &Rebalance) -> Result<(), KafkaError>;
+    fn finish_rebalance(&mut self, rebalance: &Rebalance, starts: &Offsets) -> Result<(), KafkaError>;
 
     /// Returns the committed offsets of the partitions that have one.
     ///

@@ -14,7 +14,7 @@ use connect_core::task::{CloseReason, PutReport, SinkTask, SinkTaskContext};
 
 use crate::config::{ClientKind, client_props};
 use crate::kafka::batch::RawBatch;
-use crate::kafka::port::{BatchConsumer, Rebalance};
+use crate::kafka::port::{BatchConsumer, KafkaError, Rebalance};
 use crate::obs::metrics::SinkTaskMetrics;
 use crate::task::commit::Commits;
 use crate::task::errors::{ErrorPolicy, FailedRecord, Failure, Stage};
@@ -34,6 +34,10 @@ mod rebalance;
 const DEFAULT_POLL_RECORDS: usize = 2_000;
 /// Longest time without a poll: it keeps the membership and serves the client's events.
 const KEEP_ALIVE: Duration = Duration::from_millis(1_000);
+
+/// Longest wait for a partition to be fetched before it can be rewound, and the pause between tries.
+const SEEK_LIMIT: Duration = Duration::from_secs(10);
+const SEEK_PAUSE: Duration = Duration::from_millis(50);
 
 /// A sink task at work.
 pub(crate) struct SinkLoop {
@@ -60,6 +64,7 @@ pub(crate) struct SinkLoop {
     task_paused: std::collections::BTreeSet<TopicPartition>,
     is_paused: bool,
     last_put: Instant,
+    lag_due: Instant,
 }
 
 /// A batch that failed with a retriable error.
@@ -118,6 +123,7 @@ impl SinkLoop {
             task_paused: Default::default(),
             is_paused: false,
             last_put: Instant::now(),
+            lag_due: Instant::now(),
             services,
             spec,
         })
@@ -130,7 +136,7 @@ impl SinkLoop {
     pub(crate) async fn run(mut self) -> Result<(), ConnectError> {
         let outcome = self.work().await;
         if let Err(error) = &outcome {
-            tracing::error!(task = %self.spec.id, %error, "task failed; it stays failed until it is restarted");
+            tracing::error!(task = %self.spec.id, %error, cause = %error.trace(), "task failed; it stays failed until it is restarted");
         }
         let closed = self.close_all().await;
         if let Err(error) = self.task.stop().await {
@@ -250,8 +256,7 @@ impl SinkLoop {
             return Ok(());
         }
         self.batch.retain(|record| !offsets.contains_key(&record.original_partition()));
-        let sought = self.consumer.seek(&offsets).await;
-        sought.map_err(|error| ConnectError::fatal("rewinding partitions").because(error))?;
+        self.seek(&offsets).await?;
         for (partition, offset) in &offsets {
             self.offsets.rewind(partition, *offset);
             self.lag.forget(partition);
@@ -260,6 +265,21 @@ impl SinkLoop {
             self.redelivery = None;
         }
         self.apply_pauses()
+    }
+
+    /// Seeks, waiting for partitions that are not being fetched yet.
+    async fn seek(&mut self, offsets: &Offsets) -> Result<(), ConnectError> {
+        let deadline = Instant::now() + SEEK_LIMIT;
+        loop {
+            match self.consumer.seek(offsets).await {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Retriable(reason)) if Instant::now() < deadline => {
+                    tracing::debug!(task = %self.spec.id, reason, "rewinding partitions; it is tried again");
+                    tokio::time::sleep(SEEK_PAUSE).await;
+                }
+                Err(error) => return Err(ConnectError::fatal("rewinding partitions").because(error)),
+            }
+        }
     }
 
     async fn refresh_subscription(&mut self) -> Result<(), ConnectError> {

@@ -48,6 +48,13 @@ impl SinkSignals {
         }
     }
 
+    /// Returns the rewinds asked for the given partitions, and forgets them.
+    pub(crate) fn take_rewinds(&self, partitions: &[TopicPartition]) -> Offsets {
+        let mut requests = self.lock();
+        let taken = |partition: &TopicPartition| requests.rewinds.remove_entry(partition);
+        partitions.iter().filter_map(taken).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -102,7 +102,7 @@ impl SourceLoop {
     pub(crate) async fn run(mut self) -> Result<(), ConnectError> {
         let outcome = self.work().await;
         if let Err(error) = &outcome {
-            tracing::error!(task = %self.spec.id, %error, "task failed; it stays failed until it is restarted");
+            tracing::error!(task = %self.spec.id, %error, cause = %error.trace(), "task failed; it stays failed until it is restarted");
         }
         if let Err(error) = self.task.stop().await {
             tracing::warn!(task = %self.spec.id, %error, "stopping task");

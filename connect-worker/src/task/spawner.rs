@@ -68,6 +68,11 @@ async fn supervise(spec: TaskSpec, services: TaskServices, mut control: TaskCont
     };
     match outcome {
         Ok(()) => control.report_state(TaskState::Unassigned, None),
+        // What goes wrong while a task stops does not make it failed (`WorkerTask.doRun`).
+        Err(error) if control.stop.is_cancelled() => {
+            tracing::warn!(task = %id, cause = %error.trace(), "task ended with an error while stopping");
+            control.report_state(TaskState::Unassigned, None);
+        }
         Err(error) => {
             if !control.has_started.load(Ordering::Acquire) {
                 registry.worker().task_started(false);

@@ -115,6 +115,19 @@ pub(super) fn partition_list(partitions: &[TopicPartition]) -> TopicPartitionLis
     list
 }
 
+/// Returns partitions with the offsets that reading begins at, where they are given.
+pub(super) fn start_list(
+    partitions: &[TopicPartition],
+    starts: &Offsets,
+) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = partition_list(partitions);
+    for (partition, offset) in starts {
+        list.set_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
+            .map_err(|error| KafkaError::Fatal(format!("offset {offset} of {partition}: {error}")))?;
+    }
+    Ok(list)
+}
+
 pub(super) fn offset_list(offsets: &Offsets) -> Result<TopicPartitionList, KafkaError> {
     let mut list = TopicPartitionList::with_capacity(offsets.len());
     for (partition, offset) in offsets {

@@ -20,7 +20,7 @@ use rdkafka_sys as sys;
 use sys::rd_kafka_resp_err_t as RespErr;
 
 use self::client::Client;
-use self::convert::{check, consumer_error, partition_list, read_message, text};
+use self::convert::{check, consumer_error, partition_list, read_message, start_list, text};
 use crate::kafka::batch::{Arena, RawBatch};
 use crate::kafka::port::{BatchConsumer, CommitFuture, KafkaError, Rebalance};
 
@@ -127,9 +127,9 @@ impl BatchConsumer for NativeConsumer {
         self.client.shared.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    fn finish_rebalance(&mut self, rebalance: &Rebalance) -> Result<(), KafkaError> {
+    fn finish_rebalance(&mut self, rebalance: &Rebalance, starts: &Offsets) -> Result<(), KafkaError> {
         match rebalance {
-            Rebalance::Assigned(partitions) => self.client.assign(&partition_list(partitions)),
+            Rebalance::Assigned(partitions) => self.client.assign(&start_list(partitions, starts)?),
             Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
                 self.client.unassign(&partition_list(partitions))
             }

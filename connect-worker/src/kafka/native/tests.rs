@@ -56,7 +56,7 @@ async fn close_ends_although_a_revocation_was_not_answered() {
     for assignor in ["range"] {
         let mut first = member(&cluster, assignor);
         let assigned = next_rebalance(&mut first).await;
-        first.finish_rebalance(&assigned).expect("assigned");
+        first.finish_rebalance(&assigned, &Offsets::new()).expect("assigned");
         let second = member(&cluster, assignor);
         let revoked = next_rebalance(&mut first).await;
         assert!(matches!(revoked, Rebalance::Revoked(_)), "{revoked:?}");

@@ -123,11 +123,14 @@ impl SinkLoop {
     pub(super) async fn commit_if_due(&mut self) -> Result<(), ConnectError> {
         let now = Instant::now();
         self.settle_commit(now).await;
+        if now >= self.lag_due {
+            self.lag_due = now + KEEP_ALIVE;
+            self.report_lag();
+        }
         if !self.commits.should_begin(now) {
             return Ok(());
         }
         let assigned: Vec<TopicPartition> = self.offsets.assigned().iter().cloned().collect();
-        self.report_lag();
         let Some(offsets) = self.committable(&assigned, now).await? else { return Ok(()) };
         self.commits.begin(self.consumer.commit(&offsets), offsets, now);
         Ok(())
@@ -184,8 +187,9 @@ impl SinkLoop {
     fn report_lag(&mut self) {
         let (mut total, mut worst) = (0, 0);
         for partition in self.offsets.assigned() {
-            if let Some(end) = self.consumer.high_watermark(partition) {
-                let durable = self.offsets.committed().get(partition).copied().unwrap_or(0);
+            // Where reading begins is known with the first record or commit; before that there is no lag to tell.
+            let durable = self.offsets.committed().get(partition);
+            if let (Some(end), Some(durable)) = (self.consumer.high_watermark(partition), durable) {
                 let behind = u64::try_from(end - durable).unwrap_or(0);
                 total += behind;
                 worst = worst.max(behind);

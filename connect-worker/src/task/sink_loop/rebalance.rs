@@ -5,13 +5,20 @@ use super::*;
 impl SinkLoop {
     /// Deals with one change of the assignment.
     pub(super) async fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), ConnectError> {
+        let mut starts = Offsets::new();
         let outcome = match &rebalance {
-            Rebalance::Assigned(partitions) => self.assigned(partitions).await,
+            Rebalance::Assigned(partitions) => match self.assigned(partitions).await {
+                Ok(found) => {
+                    starts = found;
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
             Rebalance::Revoked(partitions) => self.close(partitions, CloseReason::Revoked).await,
             Rebalance::Lost(partitions) => self.close(partitions, CloseReason::Lost).await,
         };
         // The client waits for this answer even when the task failed.
-        let finished = self.consumer.finish_rebalance(&rebalance);
+        let finished = self.consumer.finish_rebalance(&rebalance, &starts);
         outcome?;
         finished.map_err(|error| ConnectError::fatal("changing the assignment").because(error))?;
         self.metrics.partition_count(self.offsets.assigned().len() as u64);
@@ -19,16 +26,17 @@ impl SinkLoop {
         self.apply_pauses()
     }
 
-    async fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), ConnectError> {
+    /// Opens partitions. Returns where the task wants to read from, if it asked for that in `open`.
+    async fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<Offsets, ConnectError> {
         if partitions.is_empty() {
-            return Ok(());
+            return Ok(Offsets::new());
         }
         tracing::info!(task = %self.spec.id, partitions = %shown(partitions), "partitions assigned");
         let committed = loop {
             let lookup = self.consumer.committed(partitions);
             let found = tokio::select! {
                 biased; // A cluster that does not answer must not delay the end of the task.
-                () = self.control.stop.cancelled() => return Ok(()),
+                () = self.control.stop.cancelled() => return Ok(Offsets::new()),
                 found = lookup => found,
             };
             match found {
@@ -40,7 +48,12 @@ impl SinkLoop {
             }
         };
         self.offsets.assign(partitions, &committed);
-        self.task.open(partitions).await
+        self.task.open(partitions).await?;
+        let starts = self.signals.take_rewinds(partitions);
+        for (partition, offset) in &starts {
+            self.offsets.rewind(partition, *offset);
+        }
+        Ok(starts)
     }
 
     /// Closes partitions; unless they are lost, what can be made durable is committed before.

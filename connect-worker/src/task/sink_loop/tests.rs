@@ -38,6 +38,8 @@ struct Target {
     /// Read again from an offset at the next `pre_commit`; what is not durable is dropped.
     pre_commit_rewinds: Option<(TopicPartition, i64)>,
     rewound: Vec<(TopicPartition, i64)>,
+    /// Where the target stands: partitions are read from there on, as `open` asks.
+    stands_at: Option<(TopicPartition, i64)>,
 }
 
 static TARGETS: Mutex<Vec<(String, Arc<Mutex<Target>>)>> = Mutex::new(Vec::new());
@@ -57,6 +59,14 @@ impl SinkTask for TestSink {
         let name = &props["target"];
         self.target = Arc::clone(&targets.iter().find(|(known, _)| known == name).expect("registered").1);
         lock(&self.target).handle = Some(context.handle);
+        Ok(())
+    }
+
+    async fn open(&mut self, _: &[TopicPartition]) -> Result<(), ConnectError> {
+        let target = lock(&self.target);
+        if let (Some((partition, offset)), Some(handle)) = (&target.stands_at, &target.handle) {
+            handle.rewind(partition.clone(), *offset);
+        }
         Ok(())
     }
 
@@ -427,6 +437,24 @@ async fn batch_that_goes_with_a_lost_partition_leaves_the_others_reading() {
     lock(&world.target).failing_puts = 0;
     world.append(1, 3);
     world.committed(1, 3).await;
+    assert!(world.stop().await);
+}
+
+#[tokio::test]
+async fn task_that_rewinds_in_open_is_read_from_there() {
+    let mut world = World::new("open-rewinds", &[]);
+    lock(&world.target).stands_at = Some((partition(0), 7));
+    world.append(0, 10);
+    world.kafka.rebalance(Rebalance::Assigned(vec![partition(0)]));
+    world.start();
+    let committed = async {
+        while world.kafka.committed().get(&partition(0)) != Some(&10) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), committed).await.expect("committed");
+    let durable: Vec<i64> = lock(&world.target).durable.iter().map(|(_, offset)| *offset).collect();
+    assert_eq!(durable, [7, 8, 9]);
     assert!(world.stop().await);
 }
 
