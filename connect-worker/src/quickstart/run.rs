@@ -227,6 +227,7 @@ fn welcome(
         "Sluice quickstart: {rate} logs a second, made by Datagen, go through topic `raw_logs` to S3.\n\
          \n\
          \x20 worker     http://{rest}/connectors?expand=status{rest_note}\n\
+         \x20 page       http://{rest}/ui\n\
          \x20 metrics    http://{rest}/metrics\n\
          \x20 Kafka      {broker} (topic raw_logs, {PARTITIONS} partitions){broker_note}\n\
          \x20 S3         http://{s3} (bucket, as files: {bucket}){s3_note}\n\

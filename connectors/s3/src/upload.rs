@@ -167,7 +167,7 @@ impl Uploader {
         if multipart.is_none() {
             if is_last {
                 return self
-                    .attempt("writing object", target, true, || self.store.put_object(key, bytes.clone()))
+                    .attempt("writing", target, true, || self.store.put_object(key, bytes.clone()))
                     .await;
             }
             let id = self

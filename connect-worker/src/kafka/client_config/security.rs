@@ -92,8 +92,9 @@ fn store_type<'a>(props: &'a Props, key: &str) -> &'a str {
 
 fn store_error(prefix: &str, ty: &str) -> KafkaError {
     KafkaError::Config(format!(
-        "`{prefix}.location` is a {ty} store, which only the JVM reads; export it as PEM \
-         (`keytool -exportcert -rfc`, `openssl pkcs12`) and set `{prefix}.type=PEM`"
+        "`{prefix}.location` is a {ty} store by its `{prefix}.type`, which only the JVM reads; export it as PEM \
+         (`keytool -exportcert -rfc`, `openssl pkcs12`) and set `{prefix}.type=PEM`, or `ssl.keystore.type=PKCS12` if \
+         the keystore is one"
     ))
 }
 
