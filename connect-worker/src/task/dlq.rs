@@ -1,6 +1,6 @@
 //! The dead letter queue of a sink: failed records as they were consumed, with headers that say why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,8 +29,20 @@ pub(crate) struct DeadLetterQueue {
 struct Pending {
     /// Letters not yet acknowledged, by token.
     letters: BTreeMap<usize, (TopicPartition, i64)>,
+    /// Letters that wait for room in the producer's buffer. The loop takes no more records while there are any, so
+    /// there are never more than one batch has records.
+    parked: VecDeque<Parked>,
     /// The first letter that could not be written.
     failed: Option<String>,
+}
+
+/// A letter that waits for room.
+struct Parked {
+    token: usize,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    timestamp: Option<i64>,
+    headers: RawHeaders,
 }
 
 impl DeadLetterQueue {
@@ -59,26 +71,55 @@ impl DeadLetterQueue {
         if self.has_headers {
             headers.extend(context_headers(id, letter, failure));
         }
-        let record = OutgoingRecord {
-            topic: &self.topic,
-            partition: None,
-            key: letter.key,
-            value: letter.value,
-            timestamp: letter.timestamp,
-            headers,
-        };
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         // Between commits, too: what is kept must not grow with the number of failed records.
         self.take_deliveries(&mut pending);
         pending.letters.insert(token, (TopicPartition::new(letter.topic, letter.partition), letter.offset));
-        if let Err(error) = self.producer.send(&record, token) {
-            self.metrics.dlq_failure();
-            let reason = match error {
-                SendError::Full => "the send buffer is full".to_owned(),
-                SendError::Refused(reason) => reason,
+        pending.parked.push_back(Parked {
+            token,
+            key: letter.key.map(<[u8]>::to_vec),
+            value: letter.value.map(<[u8]>::to_vec),
+            timestamp: letter.timestamp,
+            headers,
+        });
+        self.send_parked(&mut pending);
+    }
+
+    /// Returns whether letters wait for room in the producer's buffer.
+    pub(crate) fn is_backlogged(&self) -> bool {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_deliveries(&mut pending);
+        !pending.parked.is_empty()
+    }
+
+    /// Waits until there may be room, for at most `limit`.
+    pub(crate) async fn wait_for_room(&self, limit: Duration) {
+        // Without a delivery the caller looks again; it must serve its consumer meanwhile.
+        tokio::time::timeout(limit, self.producer.delivered()).await.ok();
+    }
+
+    fn send_parked(&self, pending: &mut Pending) {
+        while let Some(letter) = pending.parked.pop_front() {
+            let record = OutgoingRecord {
+                topic: &self.topic,
+                partition: None,
+                key: letter.key.as_deref(),
+                value: letter.value.as_deref(),
+                timestamp: letter.timestamp,
+                headers: letter.headers.clone(),
             };
-            pending.failed.get_or_insert(reason);
+            match self.producer.send(&record, letter.token) {
+                Ok(()) => {}
+                Err(SendError::Full) => {
+                    pending.parked.push_front(letter);
+                    return;
+                }
+                Err(SendError::Refused(reason)) => {
+                    self.metrics.dlq_failure();
+                    pending.failed.get_or_insert(reason);
+                }
+            }
         }
     }
 
@@ -115,6 +156,7 @@ impl DeadLetterQueue {
                 }
             }
         }
+        self.send_parked(pending);
     }
 
     /// Waits until every letter is acknowledged or `timeout` is over.
@@ -162,37 +204,59 @@ mod tests {
     use crate::obs::metrics::MetricsRegistry;
     use crate::task::errors::Stage;
 
+    fn queue(
+        cluster: &MockCluster<'_, rdkafka::producer::DefaultProducerContext>,
+        more: &[(&str, &str)],
+    ) -> DeadLetterQueue {
+        let id = TaskId { connector: Arc::from("c"), task: 0 };
+        let metrics = MetricsRegistry::for_tests().sink_task(&id, Default::default());
+        let mut client = Props::from([("bootstrap.servers".to_owned(), cluster.bootstrap_servers())]);
+        client.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        DeadLetterQueue::new("d".to_owned(), false, &client, Arc::clone(&metrics.errors)).expect("queue")
+    }
+
+    fn send(queue: &DeadLetterQueue, offset: i64) {
+        let id = TaskId { connector: Arc::from("c"), task: 0 };
+        let letter = Letter {
+            topic: "t",
+            partition: 0,
+            offset,
+            timestamp: None,
+            key: None,
+            value: Some(b"v"),
+            headers: None,
+        };
+        let error = ConnectError::data("bad");
+        queue.send(&id, &letter, &Failure { stage: Stage::ValueConverter, class: "test.Converter", error });
+    }
+
+    #[tokio::test]
+    async fn letters_that_do_not_fit_into_the_buffer_wait_and_hold_offsets_back() {
+        let cluster = MockCluster::new(1).expect("mock cluster");
+        cluster.create_topic("d", 1, 1).expect("topic");
+        let queue = queue(&cluster, &[("queue.buffering.max.messages", "2"), ("linger.ms", "50")]);
+        (0..20).for_each(|offset| send(&queue, offset));
+        assert!(queue.is_backlogged());
+        let partition = TopicPartition::new("t", 0);
+        let mut offsets = Offsets::from([(partition.clone(), 20)]);
+        queue.hold_back(&mut offsets).expect("nothing failed");
+        assert!(offsets[&partition] < 20, "{offsets:?}");
+        queue.flush(Duration::from_secs(20)).await;
+        let mut offsets = Offsets::from([(partition.clone(), 20)]);
+        queue.hold_back(&mut offsets).expect("nothing failed");
+        assert_eq!((offsets[&partition], queue.is_backlogged()), (20, false));
+    }
+
     #[tokio::test]
     async fn acknowledged_letters_are_forgotten_between_commits() {
         let cluster = MockCluster::new(1).expect("mock cluster");
         cluster.create_topic("d", 1, 1).expect("topic");
-        let id = TaskId { connector: Arc::from("c"), task: 0 };
-        let metrics = MetricsRegistry::for_tests().sink_task(&id, Default::default());
-        let client = Props::from([("bootstrap.servers".to_owned(), cluster.bootstrap_servers())]);
-        let queue =
-            DeadLetterQueue::new("d".to_owned(), false, &client, Arc::clone(&metrics.errors)).expect("queue");
-        let send = |offset| {
-            let letter = Letter {
-                topic: "t",
-                partition: 0,
-                offset,
-                timestamp: None,
-                key: None,
-                value: Some(b"v"),
-                headers: None,
-            };
-            let failure = Failure {
-                stage: Stage::ValueConverter,
-                class: "test.Converter",
-                error: ConnectError::data("bad"),
-            };
-            queue.send(&id, &letter, &failure);
-        };
-        (0..100).for_each(send);
+        let queue = queue(&cluster, &[]);
+        (0..100).for_each(|offset| send(&queue, offset));
         let waiting = || queue.pending.lock().expect("not poisoned").letters.len();
         for offset in 100..200 {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            send(offset);
+            send(&queue, offset);
             if waiting() < 10 {
                 return;
             }

@@ -304,12 +304,20 @@ impl SinkLoop {
         } else if let Some(wakeup) = self.task.next_wakeup_ms() {
             due = due.min(now + Duration::from_millis(wakeup.max(1)));
         }
+        let backlog = self.errors.dlq().filter(|dlq| dlq.is_backlogged()).cloned();
+        let room = async {
+            match backlog {
+                Some(dlq) => dlq.wait_for_room(KEEP_ALIVE).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.control.stop.cancelled() => {}
             // An error means that the herder is gone; the stop token follows.
             _ = self.control.target.changed() => {}
             () = self.signals.arrived.notified() => {}
             () = self.commits.finished() => {}
+            () = room => {}
             () = self.consumer.ready() => {}
             () = tokio::time::sleep_until(due.into()) => {}
         }

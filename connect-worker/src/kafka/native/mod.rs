@@ -112,7 +112,7 @@ impl BatchConsumer for NativeConsumer {
             let count = sys::rd_kafka_consume_batch_queue(self.client.queue, 0, buffer, max);
             self.messages.set_len(usize::try_from(count).unwrap_or(0));
         }
-        if self.messages.len() == max {
+        if max > 0 && self.messages.len() == max {
             // More may wait, and the queue signals only when it was empty before.
             self.client.shared.ready.notify_one();
         }

@@ -5,7 +5,9 @@ use super::*;
 impl SinkLoop {
     /// Polls once: takes records, deals with changes of the assignment. Returns whether records came.
     pub(super) async fn poll(&mut self) -> Result<bool, ConnectError> {
-        let max = self.poll_records;
+        // While dead letters wait for room, the consumer is kept alive but gives no more records.
+        let is_held = self.errors.dlq().is_some_and(|dlq| dlq.is_backlogged());
+        let max = if is_held { 0 } else { self.poll_records };
         let polled = self.consumer.poll(max, &mut self.raw);
         polled.map_err(|error| ConnectError::fatal("consuming").because(error))?;
         let has_records = !self.raw.records.is_empty();
