@@ -15,6 +15,9 @@ use crate::kafka::producer::{OutgoingRecord, Producer, SendError, header_value};
 use crate::obs::metrics::TaskErrorMetrics;
 use crate::task::errors::{Failure, Letter};
 
+/// Longest wait between two looks at a full buffer.
+const ROOM_PAUSE: Duration = Duration::from_millis(20);
+
 /// Writes failed records to a topic. Offsets of records whose letter is not acknowledged are not committed.
 pub(crate) struct DeadLetterQueue {
     topic: String,
@@ -93,7 +96,7 @@ impl DeadLetterQueue {
         !pending.parked.is_empty()
     }
 
-    /// Waits until there may be room, for at most `limit`.
+    /// Waits until there may be room, for at most `limit`. A buffer may stay full a moment after its last delivery.
     pub(crate) async fn wait_for_room(&self, limit: Duration) {
         // Without a delivery the caller looks again; it must serve its consumer meanwhile.
         tokio::time::timeout(limit, self.producer.delivered()).await.ok();
@@ -170,7 +173,9 @@ impl DeadLetterQueue {
                 if self.pending.lock().unwrap_or_else(PoisonError::into_inner).letters.is_empty() {
                     return;
                 }
-                self.producer.delivered().await;
+                // The client frees a place in its buffer only after it has told of the delivery, so a letter may still
+                // find it full when no further delivery will come.
+                self.wait_for_room(ROOM_PAUSE).await;
             }
         };
         // A timeout leaves the letters pending, and `hold_back` keeps their offsets back.

@@ -35,6 +35,8 @@ const DEFAULT_POLL_RECORDS: usize = 2_000;
 /// Longest time without a poll: it keeps the membership and serves the client's events.
 const KEEP_ALIVE: Duration = Duration::from_millis(1_000);
 
+/// Longest wait between two looks at dead letters that wait for room.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(50);
 /// Longest wait for a partition to be fetched before it can be rewound, and the pause between tries.
 const SEEK_LIMIT: Duration = Duration::from_secs(10);
 const SEEK_PAUSE: Duration = Duration::from_millis(50);
@@ -307,7 +309,7 @@ impl SinkLoop {
         let backlog = self.errors.dlq().filter(|dlq| dlq.is_backlogged()).cloned();
         let room = async {
             match backlog {
-                Some(dlq) => dlq.wait_for_room(KEEP_ALIVE).await,
+                Some(dlq) => dlq.wait_for_room(BACKLOG_PAUSE).await,
                 None => std::future::pending().await,
             }
         };
