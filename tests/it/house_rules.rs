@@ -19,13 +19,13 @@ const LONG_FILES: &[(&str, &str)] = &[];
 
 /// The rooms of the worker and those each may name. `config`, `obs` and `shutdown` may be named by every room.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("cli", &["quickstart", "worker", "rest", "herder", "cluster", "task", "stores", "plugins", "kafka"]),
-    ("quickstart", &["worker", "rest", "herder", "cluster", "task", "stores", "plugins", "kafka"]),
+    ("cli", &["quickstart", "worker", "rest", "herder", "task", "stores", "plugins", "kafka"]),
+    ("quickstart", &["worker", "rest", "herder", "task", "stores", "plugins", "kafka"]),
     // Joins the rooms below into a running worker.
-    ("worker", &["rest", "herder", "cluster", "task", "stores", "plugins", "kafka"]),
+    ("worker", &["rest", "herder", "task", "stores", "plugins", "kafka"]),
     ("rest", &["herder", "plugins"]),
-    ("herder", &["cluster", "task", "stores", "plugins", "kafka"]),
-    ("cluster", &["kafka"]),
+    ("herder", &["task", "stores", "plugins", "kafka"]),
+    (&["kafka"]),
     ("task", &["stores", "kafka"]),
     ("stores", &["kafka"]),
     ("plugins", &[]),
@@ -47,7 +47,7 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
     ("clap", &["connect-worker/src/cli", "connect-worker/src/main.rs", "tests/src/bin"]),
     ("s3s", &["connect-worker/src/quickstart"]),
     ("s3s_fs", &["connect-worker/src/quickstart"]),
-    ("kafka_protocol", &["connect-worker/dev-broker", "connect-worker/src/cluster", "tests"]),
+    ("kafka_protocol", &["connect-worker/dev-broker", "connect-worker/cluster", "tests"]),
     ("aws_sdk_s3", &["connectors/s3"]),
     ("aws_config", &["connectors/s3"]),
 ];
@@ -63,7 +63,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("connector-transforms", &["connect-core"]),
     ("connectors", &["connect-core", "connector-*"]),
     ("dev-broker", &[]),
-    ("connect-worker", &["connect-core", "connectors", "dev-broker"]),
+    ("connect-cluster", &["connect-core"]),
+    ("connect-worker", &["connect-core", "connect-cluster", "connectors", "dev-broker"]),
 ];
 
 #[test]
