@@ -11,8 +11,8 @@ use crate::herder::info::{
     ConnectorInfo, ConnectorOffset, ConnectorStateInfo, OffsetRequest, TaskInfo, TaskStateInfo,
 };
 use crate::herder::ports::RawProps;
-use crate::herder::restart::RestartRequest;
 use crate::herder::state::InitialState;
+use crate::stores::config::RestartRequest;
 use crate::task::TargetState;
 
 /// Way back for an answer.

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::herder::ports::ConfigResolver;
 use crate::herder::reconfigure::max_tasks;
-use crate::herder::state::RunState;
 use crate::herder::work::Message;
+use crate::stores::status::RunState;
 use crate::task::TargetState;
 
 /// A connector instance of either direction.

@@ -6,16 +6,19 @@ use connect_core::plugin::PluginInfo;
 
 use crate::herder::connector::ConnectorReport;
 use crate::herder::live::{Generation, Phase, Step};
-use crate::herder::restart::{RestartPlan, RestartRequest};
+use crate::herder::restart::RestartPlan;
 use crate::herder::run::Herder;
-use crate::herder::state::{Change, ConfigRecord, RunState};
+use crate::herder::state::Change;
 use crate::herder::waiters::dismiss;
 use crate::herder::work::Message;
+use crate::stores::config::{ConfigUpdate, RestartRequest};
+use crate::stores::status::RunState;
 use crate::task::{TargetState, TaskEvent, TaskReport};
 
 impl Herder {
     /// Applies a record of the config log.
-    pub(crate) fn on_update(&mut self, record: ConfigRecord) {
+    pub(crate) fn on_update(&mut self, update: ConfigUpdate) {
+        let Some(record) = update.record else { return };
         match self.state.apply(record) {
             None => {}
             Some(Change::Configured(name)) => {
@@ -151,7 +154,7 @@ impl Herder {
             }
             TaskReport::TopicUsed(topic) => {
                 if self.settings.tracks_topics {
-                    self.status.add_topic(&id.connector, &topic);
+                    self.status.add_topic(&id.connector, id.task, &topic);
                 }
             }
         }

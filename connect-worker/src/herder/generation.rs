@@ -9,8 +9,9 @@ use crate::herder::connector::Generated;
 use crate::herder::live::{Generation, Phase};
 use crate::herder::reconfigure;
 use crate::herder::run::Herder;
-use crate::herder::state::{ConfigRecord, RunState};
 use crate::herder::work::Message;
+use crate::stores::config::{ConfigRecord, ConfigWriteError};
+use crate::stores::status::RunState;
 use crate::task::TargetState;
 
 impl Herder {
@@ -67,7 +68,10 @@ impl Herder {
         let stored = self.config.write(vec![ConfigRecord::Tasks { name: Arc::clone(name), configs }]);
         let (messages, name) = (self.messages.clone(), Arc::clone(name));
         self.work.spawn(async move {
-            let outcome = stored.await.unwrap_or_else(|_| Err(ConnectError::fatal("config store is gone")));
+            let outcome = match stored.await {
+                Ok(outcome) => outcome.map_err(ConfigWriteError::into_error),
+                Err(_) => Err(ConnectError::fatal("config store is gone")),
+            };
             if let Err(error) = outcome {
                 messages.send(Message::TasksNotStored { name, error }).ok();
             }

@@ -12,9 +12,9 @@ use crate::herder::info::{
     ConnectorInfo, ConnectorOffset, ConnectorStateInfo, OffsetRequest, TaskInfo, TaskStateInfo,
 };
 use crate::herder::ports::{PluginCatalog, RawProps, ValidateError, Validation};
-use crate::herder::restart::RestartRequest;
 use crate::herder::stage::StageClock;
 use crate::herder::state::InitialState;
+use crate::stores::config::RestartRequest;
 use crate::task::TargetState;
 
 /// Time for every request that the herder answers.

@@ -79,7 +79,7 @@ pub struct StateInfo {
     /// Worker that wrote the state.
     pub worker_id: String,
     /// Version of the plug-in; null while nothing runs.
-    pub version: Option<&'static str>,
+    pub version: Option<String>,
     /// Cause of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,

@@ -13,8 +13,8 @@ use crate::herder::command::task_id;
 use crate::herder::connector::{AnyConnector, ConnectorActor, ConnectorSpec};
 use crate::herder::live::{Generation, Phase};
 use crate::herder::run::Herder;
-use crate::herder::state::RunState;
 use crate::herder::work::Message;
+use crate::stores::status::RunState;
 use crate::task::{TargetState, TaskKind, TaskSpec};
 
 /// Time for a connector to stop, as in the JVM worker.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::herder::info::ConnectorType;
 use crate::herder::run::Herder;
-use crate::herder::state::RunState;
 use crate::obs::metrics::{ConnectorInfo, PluginInfo, Status};
+use crate::stores::status::RunState;
 
 impl Herder {
     /// Gives a connector metrics of its own for a new incarnation; they end with it.

@@ -12,7 +12,6 @@ mod handle;
 mod info;
 mod instances;
 mod live;
-mod memory;
 mod metered;
 mod offset_values;
 mod offsets;
@@ -29,6 +28,8 @@ mod tests;
 mod waiters;
 mod work;
 
+pub use crate::stores::config::{ConfigRecord, MemoryConfigStore, RestartRequest};
+pub use crate::stores::status::{MemoryStatusStore, RunState, Status};
 pub use command::{CreateRequest, Modified};
 pub use error::{HerderError, HerderErrorKind};
 pub use handle::HerderHandle;
@@ -36,8 +37,6 @@ pub use info::{
     ConnectorInfo, ConnectorOffset, ConnectorStateInfo, ConnectorType, OffsetRequest, StateInfo, TaskIdInfo,
     TaskInfo, TaskStateInfo,
 };
-pub use memory::{MemoryConfigStore, MemoryStatusStore};
-pub use restart::RestartRequest;
 pub use run::{Herder, HerderSettings, Ports, StopReport};
 pub(crate) use stage::date;
 pub use stage::{Stage, StageClock};

@@ -2,7 +2,6 @@
 //! their own makings.
 
 use std::fmt;
-use std::sync::Arc;
 
 use connect_core::async_trait;
 use connect_core::config::Props;
@@ -12,10 +11,10 @@ use connect_core::error::ConnectError;
 use connect_core::record::Offsets;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::herder::error::HerderError;
-use crate::herder::state::{ConfigRecord, Status};
+use crate::stores::config::SessionKey;
 use crate::task::{TaskEvent, TaskHandle, TaskSpec};
 
 /// Starts tasks.
@@ -74,37 +73,6 @@ pub trait ConfigResolver: Send + Sync {
     /// # Errors
     /// Fails when a provider cannot read its data.
     fn resolve(&self, props: &Props) -> Result<Props, ConnectError>;
-}
-
-/// The log of configuration records. What was written comes back to the herder as updates, in log order, also
-/// what other workers wrote.
-pub trait ConfigStore: Send {
-    /// Writes records, in order. The receiver is told when they are stored; updates follow or precede it.
-    fn write(&mut self, records: Vec<ConfigRecord>) -> oneshot::Receiver<Result<(), ConnectError>>;
-}
-
-/// The states of connectors and tasks, and the topics they used. Calls return at once.
-pub trait StatusStore: Send {
-    /// Stores a connector's state; `None` removes it.
-    fn put_connector(&mut self, connector: &Arc<str>, status: Option<Status>);
-
-    /// Stores a task's state; `None` removes it.
-    fn put_task(&mut self, connector: &Arc<str>, task: u32, status: Option<Status>);
-
-    /// Returns a connector's state.
-    fn connector(&self, connector: &str) -> Option<Status>;
-
-    /// Returns the states of a connector's tasks, sorted by number.
-    fn tasks(&self, connector: &str) -> Vec<(u32, Status)>;
-
-    /// Notes that a connector used a topic.
-    fn add_topic(&mut self, connector: &Arc<str>, topic: &Arc<str>);
-
-    /// Returns the topics a connector used, in the order noted.
-    fn topics(&self, connector: &str) -> Vec<Arc<str>>;
-
-    /// Forgets the topics a connector used.
-    fn reset_topics(&mut self, connector: &str);
 }
 
 /// Why offsets of a consumer group cannot be changed.
@@ -167,4 +135,57 @@ pub trait OffsetStore: Send + Sync {
     /// # Errors
     /// Fails when the store cannot be written.
     async fn write(&self, connector: &str, changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError>;
+}
+
+/// What workers ask of the leader, over its internal REST endpoints. A request without a key goes unsigned.
+#[async_trait]
+pub trait LeaderClient: Send + Sync {
+    /// Has the leader store task configurations.
+    ///
+    /// # Errors
+    /// Fails as the leader answered, or when it cannot be reached.
+    async fn put_tasks(
+        &self,
+        leader_url: &str,
+        connector: &str,
+        configs: &[Props],
+        key: Option<&SessionKey>,
+    ) -> Result<(), HerderError>;
+
+    /// Has the leader fence zombies of a source connector.
+    ///
+    /// # Errors
+    /// As above.
+    async fn fence(
+        &self,
+        leader_url: &str,
+        connector: &str,
+        key: Option<&SessionKey>,
+    ) -> Result<(), HerderError>;
+
+    /// Tells the leader that a member is about to leave for good.
+    ///
+    /// # Errors
+    /// As above; a JVM leader answers 404.
+    async fn tell_departure(
+        &self,
+        leader_url: &str,
+        member_id: &str,
+        key: Option<&SessionKey>,
+    ) -> Result<(), HerderError>;
+}
+
+/// How requests of other workers are to be checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Session {
+    /// Whether the group's current protocol asks for signatures.
+    pub is_sessioned: bool,
+    /// The newest key, `None` before one was read.
+    pub key: Option<SessionKey>,
+}
+
+/// Sets log levels that another worker asked for.
+pub trait LevelSetter: Send + Sync {
+    /// Sets the level of a logger and those below it.
+    fn set_level(&self, namespace: &str, level: &str);
 }

@@ -11,18 +11,19 @@ use crate::herder::info::{
     ConnectorInfo, ConnectorStateInfo, ConnectorType, StateInfo, TaskIdInfo, TaskInfo, TaskStateInfo,
 };
 use crate::herder::run::Herder;
-use crate::herder::state::{ConnectorEntry, Status};
+use crate::herder::state::ConnectorEntry;
+use crate::stores::status::Status;
 
 const TRACKING_DISABLED: &str = "Topic tracking is disabled.";
 const RESET_DISABLED: &str = "Topic tracking reset is disabled.";
 
 impl From<Status> for StateInfo {
     fn from(status: Status) -> Self {
-        let Status { state, worker_id, version, trace } = status;
+        let Status { state, worker_id, version, trace, generation: _ } = status;
         StateInfo {
             state: state.name(),
             worker_id: worker_id.to_string(),
-            version,
+            version: version.map(|version| version.to_string()),
             trace: trace.filter(|trace| !trace.is_empty()),
         }
     }

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use connect_core::error::ConnectError;
-use tokio::sync::oneshot;
-
 use crate::herder::command::{Command, Modified, PutRequest, Replace, Reply, task_name};
 use crate::herder::error::HerderError;
 use crate::herder::live::Waiter;
-use crate::herder::restart::{RestartPlan, RestartRequest};
+use crate::herder::restart::RestartPlan;
 use crate::herder::run::Herder;
-use crate::herder::state::ConfigRecord;
+use crate::stores::config::{ConfigRecord, RestartRequest, Written};
 use crate::task::TargetState;
-
-type Stored = oneshot::Receiver<Result<(), ConnectError>>;
 
 impl Herder {
     /// Takes a command.
@@ -56,7 +51,7 @@ impl Herder {
         }
         let mut records = Vec::new();
         if let Some(target) = target {
-            records.push(ConfigRecord::Target { name: Arc::clone(&name), target });
+            records.push(ConfigRecord::Target { name: Arc::clone(&name), target: Some(target) });
         }
         records.push(ConfigRecord::Connector { name: Arc::clone(&name), config: Some(config) });
         // Numbers grow: the incarnation that the record leads to is above this one.
@@ -79,7 +74,7 @@ impl Herder {
         let Some(name) = self.state.name(name) else {
             return drop(reply.send(Err(HerderError::not_found(format!("Unknown connector {name}")))));
         };
-        let stored = self.config.write(vec![ConfigRecord::Target { name, target }]);
+        let stored = self.config.write(vec![ConfigRecord::Target { name, target: Some(target) }]);
         self.answer_when_stored(stored, reply);
     }
 
@@ -91,7 +86,7 @@ impl Herder {
         // The empty task set comes first: a target without it would leave tasks of a stopped connector.
         let records = vec![
             ConfigRecord::Tasks { name: Arc::clone(&name), configs: Vec::new() },
-            ConfigRecord::Target { name: Arc::clone(&name), target: TargetState::Stopped },
+            ConfigRecord::Target { name: Arc::clone(&name), target: Some(TargetState::Stopped) },
         ];
         self.write_and_wait(&name, records, Waiter::TasksDown { reply });
     }
@@ -164,15 +159,15 @@ impl Herder {
         }
     }
 
-    fn answer_when_stored(&mut self, stored: Stored, reply: Reply<()>) {
+    fn answer_when_stored(&mut self, stored: Written, reply: Reply<()>) {
         self.work.spawn(async move { drop(reply.send(outcome(stored).await)) });
     }
 }
 
-async fn outcome(stored: Stored) -> Result<(), HerderError> {
+async fn outcome(stored: Written) -> Result<(), HerderError> {
     match stored.await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(HerderError::internal(error.to_string())),
+        Ok(Err(error)) => Err(HerderError::internal(error.into_error().to_string())),
         Err(_) => Err(HerderError::internal("Worker is shutting down")),
     }
 }

@@ -1,20 +1,9 @@
 //! Restarts of a connector and its tasks: what is restarted, and which of several requests survives. Pure.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
-use crate::herder::state::{RunState, Status};
-
-/// A restart asked for with flags.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestartRequest {
-    /// Connector.
-    pub connector: Arc<str>,
-    /// Whether only failed instances are restarted.
-    pub only_failed: bool,
-    /// Whether tasks are restarted too.
-    pub include_tasks: bool,
-}
+use crate::stores::config::RestartRequest;
+use crate::stores::status::{RunState, Status};
 
 impl RestartRequest {
     /// Compares the impact of two requests as `RestartRequest.compareImpact` does: with tasks beats without, any
@@ -69,7 +58,7 @@ mod tests {
     }
 
     fn status(state: RunState) -> Status {
-        Status { state, worker_id: "w:1".into(), version: Some("1"), trace: None }
+        Status { state, worker_id: "w:1".into(), version: Some("1".into()), generation: 0, trace: None }
     }
 
     #[test]

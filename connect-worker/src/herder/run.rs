@@ -13,13 +13,13 @@ use crate::herder::command::Command;
 use crate::herder::handle::HerderHandle;
 use crate::herder::instances::CONNECTOR_GRACE;
 use crate::herder::live::{Live, Phase};
-use crate::herder::ports::{
-    ConfigResolver, ConfigStore, OffsetStore, PluginCatalog, SinkOffsets, StatusStore, TaskSpawner,
-};
+use crate::herder::ports::{ConfigResolver, OffsetStore, PluginCatalog, SinkOffsets, TaskSpawner};
 use crate::herder::stage::StageClock;
-use crate::herder::state::{ClusterState, ConfigRecord, RunState, Status};
+use crate::herder::state::ClusterState;
 use crate::herder::work::Message;
 use crate::obs::metrics::MetricsRegistry;
+use crate::stores::config::{ConfigStore, ConfigUpdate};
+use crate::stores::status::{RunState, Status, StatusStore};
 use crate::task::TaskEvent;
 
 /// Commands that may wait for the herder; further callers wait in turn.
@@ -51,7 +51,7 @@ pub struct Ports {
     /// Config log.
     pub config: Box<dyn ConfigStore>,
     /// Updates of the config log.
-    pub updates: mpsc::UnboundedReceiver<ConfigRecord>,
+    pub updates: mpsc::UnboundedReceiver<ConfigUpdate>,
     /// States.
     pub status: Box<dyn StatusStore>,
     /// Offsets of sinks.
@@ -95,7 +95,7 @@ pub struct Herder {
 }
 
 struct Inbox {
-    updates: mpsc::UnboundedReceiver<ConfigRecord>,
+    updates: mpsc::UnboundedReceiver<ConfigUpdate>,
     messages: mpsc::UnboundedReceiver<Message>,
     task_events: mpsc::UnboundedReceiver<TaskEvent>,
     commands: mpsc::Receiver<Command>,
@@ -103,7 +103,7 @@ struct Inbox {
 
 enum Input {
     Stop,
-    Update(ConfigRecord),
+    Update(ConfigUpdate),
     Message(Message),
     TaskEvent(TaskEvent),
     Command(Command),
@@ -217,7 +217,8 @@ impl Herder {
         Status {
             state,
             worker_id: Arc::clone(&self.settings.worker_id),
-            version: plugin.map(|plugin| plugin.version),
+            version: plugin.map(|plugin| plugin.version.into()),
+            generation: 0,
             trace,
         }
     }

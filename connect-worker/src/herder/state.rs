@@ -7,53 +7,9 @@ use connect_core::config::Props;
 use connect_core::data::java_map::iteration_order;
 use indexmap::IndexMap;
 
-use crate::herder::restart::RestartRequest;
-use crate::task::{TargetState, TaskState};
-
-/// The state of a connector or task, as `/status` shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunState {
-    /// Not owned by a worker now.
-    Unassigned,
-    /// Working.
-    Running,
-    /// Idle on request.
-    Paused,
-    /// Connectors only: without tasks on request.
-    Stopped,
-    /// Ended by an error.
-    Failed,
-    /// Being stopped and started again on request.
-    Restarting,
-}
-
-impl RunState {
-    /// Returns the word in `/status`.
-    pub fn name(self) -> &'static str {
-        match self {
-            RunState::Unassigned => "UNASSIGNED",
-            RunState::Running => "RUNNING",
-            RunState::Paused => "PAUSED",
-            RunState::Stopped => "STOPPED",
-            RunState::Failed => "FAILED",
-            RunState::Restarting => "RESTARTING",
-        }
-    }
-
-    /// Returns whether a plug-in instance exists in this state, so that its version is known.
-    pub fn has_instance(self) -> bool {
-        !matches!(self, RunState::Unassigned | RunState::Restarting)
-    }
-
-    /// Returns the state that an instance reaches for a target.
-    pub fn reached(target: TargetState) -> Self {
-        match target {
-            TargetState::Started => RunState::Running,
-            TargetState::Paused => RunState::Paused,
-            TargetState::Stopped => RunState::Stopped,
-        }
-    }
-}
+use crate::stores::config::{ConfigRecord, RestartRequest, TargetState};
+use crate::stores::status::RunState;
+use crate::task::TaskState;
 
 impl From<TaskState> for RunState {
     fn from(state: TaskState) -> Self {
@@ -65,19 +21,6 @@ impl From<TaskState> for RunState {
             TaskState::Restarting => RunState::Restarting,
         }
     }
-}
-
-/// A stored state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// State.
-    pub state: RunState,
-    /// Worker that wrote it.
-    pub worker_id: Arc<str>,
-    /// Version of the plug-in, if an instance exists.
-    pub version: Option<&'static str>,
-    /// Cause of a failure.
-    pub trace: Option<String>,
 }
 
 /// The state a connector is created in (KIP-980).
@@ -110,34 +53,6 @@ impl InitialState {
             InitialState::Stopped => TargetState::Stopped,
         }
     }
-}
-
-/// A record of the config log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConfigRecord {
-    /// A connector's configuration; `None` deletes the connector.
-    Connector {
-        /// Connector.
-        name: Arc<str>,
-        /// Raw configuration.
-        config: Option<Props>,
-    },
-    /// A complete set of task configurations.
-    Tasks {
-        /// Connector.
-        name: Arc<str>,
-        /// Raw configurations by task number.
-        configs: Vec<Props>,
-    },
-    /// A target state.
-    Target {
-        /// Connector.
-        name: Arc<str>,
-        /// State.
-        target: TargetState,
-    },
-    /// A restart asked for with flags.
-    Restart(RestartRequest),
 }
 
 /// What a record changed.
@@ -206,17 +121,29 @@ impl ClusterState {
                 entry.tasks = configs;
                 Some(Change::Tasks(name))
             }
-            ConfigRecord::Target { name, target } => match self.connectors.get_mut(&name) {
-                Some(entry) => {
-                    entry.target = target;
-                    Some(Change::Target(name))
+            ConfigRecord::Target { name, target } => {
+                let wanted = target.unwrap_or(TargetState::Started);
+                match (self.connectors.get_mut(&name), target) {
+                    (Some(entry), _) => {
+                        entry.target = wanted;
+                        target.map(|_| Change::Target(name))
+                    }
+                    (None, Some(target)) => {
+                        self.early_targets.insert(name, target);
+                        None
+                    }
+                    (None, None) => {
+                        self.early_targets.shift_remove(&name);
+                        None
+                    }
                 }
-                None => {
-                    self.early_targets.insert(name, target);
-                    None
-                }
-            },
+            }
             ConfigRecord::Restart(request) => Some(Change::Restart(request)),
+            // Of clusters only.
+            ConfigRecord::IncompleteTasks { .. }
+            | ConfigRecord::FencedTasks { .. }
+            | ConfigRecord::SessionKey(_)
+            | ConfigRecord::LoggerLevel { .. } => None,
         }
     }
 
@@ -261,7 +188,7 @@ mod tests {
     fn target_written_before_its_connector_applies_to_it() {
         let mut state = ClusterState::default();
         let name: Arc<str> = "c".into();
-        let target = ConfigRecord::Target { name: Arc::clone(&name), target: TargetState::Stopped };
+        let target = ConfigRecord::Target { name: Arc::clone(&name), target: Some(TargetState::Stopped) };
         assert_eq!(state.apply(target), None);
         let connector = ConfigRecord::Connector { name: Arc::clone(&name), config: Some(config("A")) };
         assert_eq!(state.apply(connector), Some(Change::Configured(name)));
@@ -274,7 +201,7 @@ mod tests {
         let name: Arc<str> = "c".into();
         for record in [
             ConfigRecord::Connector { name: Arc::clone(&name), config: Some(config("A")) },
-            ConfigRecord::Target { name: Arc::clone(&name), target: TargetState::Paused },
+            ConfigRecord::Target { name: Arc::clone(&name), target: Some(TargetState::Paused) },
             ConfigRecord::Tasks { name: Arc::clone(&name), configs: vec![config("t")] },
             ConfigRecord::Connector { name: Arc::clone(&name), config: Some(config("B")) },
         ] {

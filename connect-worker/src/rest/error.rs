@@ -55,7 +55,10 @@ impl From<HerderError> for RestError {
             HerderErrorKind::NotFound => StatusCode::NOT_FOUND,
             HerderErrorKind::Conflict => StatusCode::CONFLICT,
             HerderErrorKind::Forbidden => StatusCode::FORBIDDEN,
-            HerderErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            HerderErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            HerderErrorKind::Elsewhere | HerderErrorKind::RebalanceNeeded | HerderErrorKind::Internal => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         };
         Self::new(status, error.message)
     }

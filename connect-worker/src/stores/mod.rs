@@ -2,4 +2,6 @@
 //!
 //! Stores know bytes and Kafka, but neither tasks nor REST; the herder and the task loops call them.
 
+pub mod config;
 pub mod offsets;
+pub mod status;

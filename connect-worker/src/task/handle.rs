@@ -11,18 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::obs::metrics::{Status, TaskStatusMetrics};
+pub use crate::stores::config::TargetState;
 
-/// What a task or connector should be doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetState {
-    /// Working.
-    Started,
-    /// Initialised but idle.
-    Paused,
-    /// Without tasks.
-    Stopped,
-}
+use crate::obs::metrics::{Status, TaskStatusMetrics};
 
 /// What a task is doing, as `/status` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -99,7 +99,7 @@ fn refusal(status: u16, message: String) -> HerderError {
         404 => HerderErrorKind::NotFound,
         _ => HerderErrorKind::Internal,
     };
-    HerderError { kind, message }
+    HerderError::new(kind, message)
 }
 
 /// Offsets of sinks, asked of the brokers with each connector's own settings.

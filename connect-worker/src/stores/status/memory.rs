@@ -1,39 +1,11 @@
-//! Stores that live in memory only: those of standalone mode.
+//! States that live in memory only: those of standalone mode.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use connect_core::error::ConnectError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use crate::herder::ports::{ConfigStore, StatusStore};
-use crate::herder::state::{ConfigRecord, Status};
-
-/// A config log that hands every record straight back.
-#[derive(Debug)]
-pub struct MemoryConfigStore {
-    updates: mpsc::UnboundedSender<ConfigRecord>,
-}
-
-impl MemoryConfigStore {
-    /// Returns the store and the receiver of its updates.
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<ConfigRecord>) {
-        // Bounded by the herder: it takes all updates before it looks at the next command.
-        let (updates, receiver) = mpsc::unbounded_channel();
-        (Self { updates }, receiver)
-    }
-}
-
-impl ConfigStore for MemoryConfigStore {
-    fn write(&mut self, records: Vec<ConfigRecord>) -> oneshot::Receiver<Result<(), ConnectError>> {
-        let (done, receiver) = oneshot::channel();
-        let is_sent = records.into_iter().all(|record| self.updates.send(record).is_ok());
-        let outcome =
-            if is_sent { Ok(()) } else { Err(ConnectError::fatal("writing to a closed config store")) };
-        done.send(outcome).ok();
-        receiver
-    }
-}
+use crate::stores::status::{Status, StatusStore};
 
 /// States kept in memory.
 #[derive(Debug, Default)]
@@ -44,6 +16,8 @@ pub struct MemoryStatusStore {
 }
 
 impl StatusStore for MemoryStatusStore {
+    fn set_generation(&mut self, _generation: i32) {}
+
     fn put_connector(&mut self, connector: &Arc<str>, status: Option<Status>) {
         match status {
             Some(status) => self.connectors.insert(Arc::clone(connector), status),
@@ -67,7 +41,13 @@ impl StatusStore for MemoryStatusStore {
         tasks.map(|(task, status)| (*task, status.clone())).collect()
     }
 
-    fn add_topic(&mut self, connector: &Arc<str>, topic: &Arc<str>) {
+    fn connectors(&self) -> Vec<Arc<str>> {
+        let of_tasks = self.tasks.iter().filter(|(_, tasks)| !tasks.is_empty()).map(|(name, _)| name);
+        let names: BTreeSet<_> = self.connectors.keys().chain(of_tasks).map(Arc::clone).collect();
+        names.into_iter().collect()
+    }
+
+    fn add_topic(&mut self, connector: &Arc<str>, _task: u32, topic: &Arc<str>) {
         let topics = self.topics.entry(Arc::clone(connector)).or_default();
         if !topics.contains(topic) {
             topics.push(Arc::clone(topic));
@@ -80,5 +60,10 @@ impl StatusStore for MemoryStatusStore {
 
     fn reset_topics(&mut self, connector: &str) {
         self.topics.remove(connector);
+    }
+    fn flush(&mut self) -> oneshot::Receiver<()> {
+        let (done, receiver) = oneshot::channel();
+        done.send(()).ok();
+        receiver
     }
 }
