@@ -97,6 +97,8 @@ pub enum Kind {
     Average,
     /// A maximum over the sample windows; NaN when there was nothing.
     Max,
+    /// A minimum over the sample windows; NaN when there was nothing.
+    Min,
     /// A share of 0 to 1 over the sample windows, whatever the name says; 0 when there was nothing.
     Share,
     /// A text: a gauge of value 1 whose text is in a label named like the attribute.
@@ -232,6 +234,9 @@ metrics! {
         SourceRecordActiveCount = "source-record-active-count", Gauge, Records, "Records read from the source but not yet acknowledged by Kafka.";
         SourceRecordActiveCountMax = "source-record-active-count-max", Max, Records, "Largest number of records read but not yet acknowledged by Kafka.";
         SourceRecordActiveCountAvg = "source-record-active-count-avg", Average, Records, "Average number of records read but not yet acknowledged by Kafka.";
+        TransactionSizeAvg = "transaction-size-avg", Average, Records, "Average number of records in a committed transaction.";
+        TransactionSizeMin = "transaction-size-min", Min, Records, "Smallest number of records in a committed transaction.";
+        TransactionSizeMax = "transaction-size-max", Max, Records, "Largest number of records in a committed transaction.";
     }
     SinkTask {
         SinkRecordReadRate = "sink-record-read-rate", Rate, Records, "Records read from Kafka a second, before transforms.";

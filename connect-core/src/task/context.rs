@@ -84,6 +84,24 @@ pub trait OffsetReader: Send + Sync {
     async fn offsets(&self, partitions: &[Map]) -> Result<Vec<Option<Map>>, ConnectError>;
 }
 
+/// What a task says about the transactions that its records are written in. Calls return at once and speak of the
+/// batch that the poll under way returns: a poll that may still be dropped must not make them before it is sure of
+/// its records. Asking for both ends of one transaction fails the task.
+pub trait TransactionContext: Send + Sync {
+    /// Commits the transaction after the last record of the batch.
+    fn commit(&self);
+
+    /// Commits the transaction after the record at `index` of the batch.
+    fn commit_after(&self, index: usize);
+
+    /// Aborts the transaction after the last record of the batch. Offsets of aborted records are stored all the
+    /// same, so that they are not read again.
+    fn abort(&self);
+
+    /// Aborts the transaction after the record at `index` of the batch, which is the last one aborted.
+    fn abort_after(&self, index: usize);
+}
+
 /// What a source task is given when it starts.
 #[derive(Clone)]
 pub struct SourceTaskContext {
@@ -91,6 +109,8 @@ pub struct SourceTaskContext {
     pub id: TaskId,
     /// Stored offsets.
     pub offsets: Arc<dyn OffsetReader>,
+    /// Present only if the task writes exactly once with `transaction.boundary=connector`.
+    pub transactions: Option<Arc<dyn TransactionContext>>,
     /// Cancelled when the task must end.
     pub stop: CancellationToken,
     /// Time and chance.

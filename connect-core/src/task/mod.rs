@@ -6,6 +6,7 @@ mod source;
 
 pub use context::{
     ErrantRecordReporter, OffsetReader, SinkTaskContext, SinkTaskHandle, SourceTaskContext, TaskId,
+    TransactionContext,
 };
 pub use sink::{CloseReason, PutReport, SinkTask};
 pub use source::SourceTask;

@@ -161,6 +161,7 @@ pub fn source_context(offsets: Arc<MemoryOffsets>) -> SourceTaskContext {
     SourceTaskContext {
         id: task_id(),
         offsets,
+        transactions: None,
         stop: CancellationToken::new(),
         clock: Arc::new(FakeClock::new()),
     }

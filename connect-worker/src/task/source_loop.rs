@@ -117,6 +117,7 @@ impl SourceLoop {
         let context = SourceTaskContext {
             id: self.spec.id.clone(),
             offsets: Arc::new(self.offsets.clone()),
+            transactions: None,
             stop: self.control.stop.clone(),
             clock: Arc::clone(&self.services.clock),
         };

@@ -29,6 +29,8 @@ struct Inner {
     written: Sampled,
     active_count: u64,
     active: Sampled,
+    /// Sizes of transactions; only tasks that write exactly once have them.
+    transactions: Option<Sampled>,
 }
 
 impl SourceTaskMetrics {
@@ -63,6 +65,18 @@ impl SourceTaskMetrics {
         inner.active.record(records as f64, self.timing.now(), self.timing.windows);
     }
 
+    /// Adds the metrics of transactions, which only tasks that write exactly once have.
+    pub fn with_transactions(&self) {
+        self.inner().transactions.get_or_insert_default();
+    }
+
+    /// Notes a committed transaction.
+    pub fn transaction(&self, records: u64) {
+        let transactions = &mut self.inner().transactions;
+        let sizes = transactions.get_or_insert_default();
+        sizes.record(records as f64, self.timing.now(), self.timing.windows);
+    }
+
     /// Notes a commit of offsets that succeeded after `time`.
     pub fn commit_succeeded(&self, time: Duration) {
         self.status.commit_succeeded(time);
@@ -89,7 +103,14 @@ impl SourceTaskMetrics {
             (MetricId::SourceRecordActiveCountMax, inner.active.max(now, windows)),
             (MetricId::SourceRecordActiveCountAvg, inner.active.average(now, windows)),
         ];
-        for (id, value) in numbers {
+        let sizes = inner.transactions.iter().flat_map(|sizes| {
+            [
+                (MetricId::TransactionSizeAvg, sizes.average(now, windows)),
+                (MetricId::TransactionSizeMin, sizes.min(now, windows)),
+                (MetricId::TransactionSizeMax, sizes.max(now, windows)),
+            ]
+        });
+        for (id, value) in numbers.into_iter().chain(sizes) {
             page.add(id, labels, value);
         }
     }

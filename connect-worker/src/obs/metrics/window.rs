@@ -30,6 +30,7 @@ struct Sample {
     last: Instant,
     count: u64,
     sum: f64,
+    min: f64,
     max: f64,
 }
 
@@ -40,12 +41,13 @@ impl Sampled {
             if self.samples.len() >= windows.count.max(1) {
                 self.samples.pop_front();
             }
-            self.samples.push_back(Sample { start: now, last: now, count: 0, sum: 0.0, max: f64::MIN });
+            self.samples.push_back(Sample { start: now, last: now, count: 0, sum: 0.0, min: f64::MAX, max: f64::MIN });
         }
         if let Some(sample) = self.samples.back_mut() {
             sample.last = now;
             sample.count += 1;
             sample.sum += value;
+            sample.min = sample.min.min(value);
             sample.max = sample.max.max(value);
         }
     }
@@ -72,6 +74,11 @@ impl Sampled {
     /// Returns the maximum; NaN when nothing was recorded lately.
     pub(crate) fn max(&self, now: Instant, windows: Windows) -> f64 {
         self.recent(now, windows).map(|sample| sample.max).fold(f64::NAN, f64::max)
+    }
+
+    /// Returns the minimum; NaN when nothing was recorded lately.
+    pub(crate) fn min(&self, now: Instant, windows: Windows) -> f64 {
+        self.recent(now, windows).map(|sample| sample.min).fold(f64::NAN, f64::min)
     }
 
     /// Returns the mean of values of 0 and 1; 0 when nothing was recorded lately.
@@ -114,6 +121,7 @@ mod tests {
         sampled.record(30.0, at(40), WINDOWS);
         assert_eq!(sampled.rate(at(45), WINDOWS), 2.0);
         assert_eq!((sampled.average(at(45), WINDOWS), sampled.max(at(45), WINDOWS)), (45.0, 60.0));
+        assert_eq!(sampled.min(at(45), WINDOWS), 30.0);
         // The first sample was last touched 60 s ago.
         assert_eq!((sampled.average(at(60), WINDOWS), sampled.max(at(60), WINDOWS)), (30.0, 30.0));
         assert!(sampled.max(at(100), WINDOWS).is_nan());
