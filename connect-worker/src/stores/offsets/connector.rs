@@ -55,12 +55,23 @@ impl ConnectorOffsets {
     /// Fatal, with nothing stored, when a map holds anything but primitive values; otherwise as
     /// [`OffsetStore::set`].
     pub async fn set(&self, changes: &[(Map, Option<Map>)]) -> Result<(), ConnectError> {
+        self.store.set(self.encode(changes).await?).await
+    }
+
+    /// Returns the entries that [`ConnectorOffsets::set`] would store, for a writer of its own.
+    ///
+    /// # Errors
+    /// Fatal when a map holds anything but primitive values; retriable when the store cannot be read now.
+    pub async fn encode(
+        &self,
+        changes: &[(Map, Option<Map>)],
+    ) -> Result<Vec<(Bytes, Option<Bytes>)>, ConnectError> {
         let keys = self.keys(changes.iter().map(|(partition, _)| partition)).await?;
         let mut entries = Vec::with_capacity(changes.len());
         for (key, (_, offset)) in keys.into_iter().zip(changes) {
             entries.push((key, offset.as_ref().map(json::encode_value).transpose()?));
         }
-        self.store.set(entries).await
+        Ok(entries)
     }
 
     /// Returns the key bytes of partitions: those stored already, else what the JVM would write.

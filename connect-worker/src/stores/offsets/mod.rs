@@ -7,6 +7,7 @@ mod connector;
 mod file;
 mod java_stream;
 mod json;
+mod source;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use connect_core::error::ConnectError;
 
 pub use connector::ConnectorOffsets;
 pub use file::FileOffsetStore;
+pub use source::{ExactlyOnceOffsets, SourceOffsetStores};
 
 /// Keeps the offsets of all source connectors.
 #[async_trait]
