@@ -1,0 +1,150 @@
+//! What every worker has, whatever its mode: listeners, metrics, REST, and the order in which it stops.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use connect_core::kit::SystemClock;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::WorkerConfig;
+use crate::herder::{HerderHandle, StopReport};
+use crate::kafka::admin::{Admin, AdminError};
+use crate::obs::logging::LogControl;
+use crate::obs::metrics::{MetricsOptions, MetricsRegistry, Windows};
+use crate::rest::{
+    BoundListeners, Readiness, RestConfig, RestServer, RestState, WorkerInfo, admin_router, main_router,
+};
+use crate::shutdown::Phases;
+
+/// The version of Kafka Connect that this worker answers as.
+pub(super) const KAFKA_VERSION: &str = "4.3.1";
+/// Identifies the build where Kafka Connect shows its commit.
+pub(super) const BUILD: &str = concat!("sluice-", env!("CARGO_PKG_VERSION"));
+
+/// Exit code of a worker whose surroundings cannot be used, and of one that left something behind.
+pub(super) const UNUSABLE: u8 = 2;
+/// Exit code of a worker whose connectors cannot be created.
+pub(super) const START: u8 = 3;
+
+/// Time beyond the graceful time of tasks in which everything else must have stopped.
+const STOP_MARGIN: Duration = Duration::from_secs(10);
+
+/// Silence of the brokers at start after which it is logged.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A worker that has its listeners, and nothing else yet.
+pub(super) struct Frame {
+    pub(super) worker: Arc<WorkerConfig>,
+    /// `host:port` of the advertised URL.
+    pub(super) worker_id: Arc<str>,
+    pub(super) metrics: Arc<MetricsRegistry>,
+    pub(super) readiness: Readiness,
+    pub(super) rest: RestConfig,
+    listeners: BoundListeners,
+}
+
+impl Frame {
+    /// Binds the listeners of a worker.
+    ///
+    /// # Errors
+    /// Fails with the exit code, after telling why.
+    pub(super) async fn set_up(worker: WorkerConfig) -> Result<Self, u8> {
+        let rest = RestConfig::from_props(worker.originals()).map_err(|error| unusable(&error))?;
+        let listeners = BoundListeners::bind(&rest).await.map_err(|error| unusable(&error))?;
+        let worker_id: Arc<str> = rest.worker_id(listeners.ports(), &own_address()).into();
+        let metrics = Arc::new(metrics(&worker, &worker_id));
+        tracing::info!("Kafka version: {KAFKA_VERSION}");
+        let bootstrap_servers = bootstrap_servers(&worker);
+        tracing::info!(version = BUILD, %worker_id, bootstrap_servers, "starting worker");
+        let readiness = Readiness::default();
+        Ok(Self { worker: Arc::new(worker), worker_id, metrics, readiness, rest, listeners })
+    }
+
+    /// Begins to answer requests.
+    pub(super) fn serve(self, herder: HerderHandle, log: LogControl) -> RestServer {
+        let levels = Arc::new(log);
+        let metrics = self.metrics;
+        let state = RestState {
+            herder,
+            readiness: self.readiness,
+            levels: Arc::clone(&levels) as _,
+            metrics: Arc::new(move || metrics.render()),
+        };
+        self.listeners.serve(&main_router(state, &self.rest), &admin_router(levels))
+    }
+}
+
+/// A herder at work.
+pub(super) struct RunningHerder {
+    pub(super) stop: CancellationToken,
+    pub(super) task: JoinHandle<StopReport>,
+}
+
+/// Stops REST, then the herder with everything it runs. Returns the exit code: `code`, or another when something did
+/// not end in time.
+pub(super) async fn stop(worker: &WorkerConfig, server: RestServer, herder: RunningHerder, code: u8) -> u8 {
+    let mut phases = Phases::begin(Instant::now());
+    let limit = worker.task_shutdown_graceful_timeout + STOP_MARGIN;
+    phases.run("rest", STOP_MARGIN, server.stop()).await;
+    herder.stop.cancel();
+    let report = phases.run("connectors and tasks", limit, herder.task).await;
+    let overdue = phases.end(Instant::now());
+    let has_left_something = report.is_none_or(|report| !report.is_ok_and(|report| report.abandoned == 0));
+    if code == 0 && (has_left_something || !overdue.is_empty()) { UNUSABLE } else { code }
+}
+
+/// Asks the brokers for the id of their cluster, and says every few seconds that none answers.
+///
+/// # Errors
+/// Fails as the admin client does.
+pub(super) async fn cluster_id(worker: &WorkerConfig) -> Result<String, AdminError> {
+    let mut asked = Box::pin(async { Admin::new(worker.originals())?.cluster_id().await });
+    loop {
+        match tokio::time::timeout(PATIENCE, &mut asked).await {
+            Ok(outcome) => return outcome,
+            Err(_) => {
+                let bootstrap_servers = bootstrap_servers(worker);
+                tracing::warn!(bootstrap_servers, "no answer from the brokers yet; still trying");
+            }
+        }
+    }
+}
+
+/// Returns what the root resource tells.
+pub(super) fn worker_info(kafka_cluster_id: String) -> WorkerInfo {
+    WorkerInfo { version: KAFKA_VERSION, commit: BUILD, kafka_cluster_id }
+}
+
+/// Tells why a worker cannot start, and returns its exit code.
+pub(super) fn unusable(error: &dyn std::fmt::Display) -> u8 {
+    tracing::error!(error = %error, "starting the worker");
+    UNUSABLE
+}
+
+fn bootstrap_servers(worker: &WorkerConfig) -> &str {
+    worker.originals().get("bootstrap.servers").map_or("", String::as_str)
+}
+
+fn metrics(worker: &WorkerConfig, worker_id: &str) -> MetricsRegistry {
+    let count = usize::try_from(worker.metrics_num_samples).unwrap_or(usize::MAX);
+    MetricsRegistry::new(MetricsOptions {
+        windows: Windows { length: worker.metrics_sample_window, count },
+        clock: Arc::new(SystemClock),
+        worker_id: worker_id.to_owned(),
+        version: KAFKA_VERSION.to_owned(),
+        commit: BUILD.to_owned(),
+    })
+}
+
+/// Returns the address that this machine would use to reach others, where no setting names a host. Connecting a
+/// datagram socket sends nothing.
+fn own_address() -> String {
+    let probe = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr().map(|address| address.ip().to_string())
+    };
+    probe().unwrap_or_else(|_: std::io::Error| "localhost".to_owned())
+}

@@ -1,0 +1,148 @@
+//! A worker alone: connectors come from files, configurations and states live in memory, offsets in a file.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use connect_core::kit::{SharedClock, SystemClock};
+use connect_core::plugin::Registry;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, ConnectorFile, WorkerConfig};
+use crate::herder::{
+    CreateRequest, Herder, HerderHandle, HerderSettings, InitialState, MemoryConfigStore, MemoryStatusStore,
+    Ports,
+};
+use crate::obs::logging::LogControl;
+use crate::rest::Readiness;
+use crate::stores::offsets::{FileOffsetStore, OffsetStore};
+use crate::task::{Spawner, TaskServices, native_consumers};
+use crate::worker::adapters::{GroupOffsets, SourceOffsets};
+use crate::worker::frame::{self, Frame, RunningHerder, START, unusable};
+use crate::worker::{catalog, until_signalled};
+
+/// Runs a standalone worker with the given connectors until it is asked to stop. REST changes the levels of `log`.
+///
+/// Returns 0 after an orderly stop, 2 when something did not end in time or the worker's surroundings cannot be
+/// used, 3 when a connector cannot be created.
+///
+/// # Errors
+/// Fails when the process cannot catch signals, or offsets cannot be read.
+pub async fn run_standalone(
+    worker: WorkerConfig,
+    connectors: Vec<ConnectorFile>,
+    registry: Registry,
+    log: LogControl,
+) -> anyhow::Result<ExitCode> {
+    until_signalled(|stop| serve(worker, connectors, registry, log, stop)).await
+}
+
+async fn serve(
+    worker: WorkerConfig,
+    connectors: Vec<ConnectorFile>,
+    registry: Registry,
+    log: LogControl,
+    stop: CancellationToken,
+) -> anyhow::Result<u8> {
+    let frame = match Frame::set_up(worker).await {
+        Ok(frame) => frame,
+        Err(code) => return Ok(code),
+    };
+    let worker = Arc::clone(&frame.worker);
+    let offsets = offset_store(&worker)?;
+    let (herder, handle) = herder(&frame, registry, offsets);
+    let herder_stop = CancellationToken::new();
+    let task = tokio::spawn(herder.run(herder_stop.clone()));
+    let running = RunningHerder { stop: herder_stop, task };
+    let readiness = frame.readiness.clone();
+    let server = frame.serve(handle.clone(), log);
+
+    let code = start(&worker, &handle, &readiness, connectors, &stop).await;
+    if code == 0 {
+        stop.cancelled().await;
+    }
+    Ok(frame::stop(&worker, server, running, code).await)
+}
+
+/// Learns the cluster's id, opens the resources, creates the connectors in order. Returns an exit code; 0 means
+/// that the worker has started or was asked to stop meanwhile.
+async fn start(
+    worker: &WorkerConfig,
+    handle: &HerderHandle,
+    readiness: &Readiness,
+    connectors: Vec<ConnectorFile>,
+    stop: &CancellationToken,
+) -> u8 {
+    let kafka_cluster_id = tokio::select! {
+        biased; // A worker that is to stop does not wait for a broker.
+        () = stop.cancelled() => return 0,
+        id = frame::cluster_id(worker) => match id {
+            Ok(id) => id,
+            Err(error) => return unusable(&error),
+        },
+    };
+    readiness.open(frame::worker_info(kafka_cluster_id));
+    for connector in connectors {
+        let path = connector.path.display().to_string();
+        let created = tokio::select! {
+            biased; // As above, for a connector.
+            () = stop.cancelled() => return 0,
+            created = handle.create(request(connector)) => created,
+        };
+        if let Err(error) = created {
+            tracing::error!(file = path, error = %error, "creating connector from file; `sluice validate` checks a file and tells what was probably meant");
+            return START;
+        }
+    }
+    readiness.set_started();
+    tracing::info!("worker started");
+    0
+}
+
+fn request(file: ConnectorFile) -> CreateRequest {
+    let initial_state = file.initial_state.map(|state| match state {
+        config::InitialState::Running => InitialState::Running,
+        config::InitialState::Paused => InitialState::Paused,
+        config::InitialState::Stopped => InitialState::Stopped,
+    });
+    CreateRequest { name: file.name.into(), config: file.config, initial_state }
+}
+
+fn herder(frame: &Frame, registry: Registry, offsets: Arc<dyn OffsetStore>) -> (Herder, HerderHandle) {
+    let worker = &frame.worker;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let services = TaskServices {
+        worker: Arc::clone(worker),
+        metrics: Arc::clone(&frame.metrics),
+        offsets: Arc::clone(&offsets),
+        clock,
+        consumers: native_consumers(),
+    };
+    let settings = HerderSettings {
+        worker_id: Arc::clone(&frame.worker_id),
+        task_grace: worker.task_shutdown_graceful_timeout,
+        tracks_topics: worker.topic_tracking_enable,
+        allows_topic_reset: worker.topic_tracking_allow_reset,
+    };
+    let (config, updates) = MemoryConfigStore::new();
+    let ports = Ports {
+        catalog: catalog(registry.clone(), Arc::clone(worker)),
+        registry,
+        resolver: Arc::new(worker.transformer().clone()),
+        spawner: Arc::new(Spawner::new(services)),
+        config: Box::new(config),
+        updates,
+        status: Box::new(MemoryStatusStore::default()),
+        sink_offsets: Arc::new(GroupOffsets { worker: Arc::clone(worker) }),
+        source_offsets: Arc::new(SourceOffsets { store: offsets }),
+        metrics: Arc::clone(&frame.metrics),
+    };
+    Herder::new(settings, ports)
+}
+
+fn offset_store(worker: &WorkerConfig) -> anyhow::Result<Arc<dyn OffsetStore>> {
+    let standalone = worker.standalone().context("a standalone worker needs a standalone configuration")?;
+    let path = &standalone.offset_storage_file_filename;
+    let store = FileOffsetStore::open(path).with_context(|| format!("opening offset file `{path}`"))?;
+    Ok(Arc::new(store))
+}
