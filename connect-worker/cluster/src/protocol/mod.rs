@@ -1,5 +1,49 @@
 //! What the members of a group tell each other inside Kafka's group requests.
 
+mod codec;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use crate::Work;
+
+/// Why bytes are no member state or assignment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    /// The bytes end inside a field.
+    #[error("reading `{field}` of a group message: the bytes end too early")]
+    Truncated {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// A length is negative, or more than the bytes that are left.
+    #[error("reading `{field}` of a group message: length `{length}` is not possible")]
+    Length {
+        /// Name of the field.
+        field: &'static str,
+        /// What was read.
+        length: i32,
+    },
+    /// A text is not UTF-8.
+    #[error("reading `{field}` of a group message: the text is not UTF-8")]
+    Text {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// A version below 0.
+    #[error("reading a group message: version `{version}` is not possible")]
+    Version {
+        /// What was read.
+        version: i16,
+    },
+    /// A task number below -1.
+    #[error("reading a group message: task number `{number}` is not possible")]
+    Task {
+        /// What was read.
+        number: i32,
+    },
+}
+
 /// Protocols of a group, by what their names mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum GroupProtocol {
@@ -83,9 +127,9 @@ pub struct Assignment {
     /// Offset of the config topic that the assignment is based on.
     pub offset: i64,
     /// Eager: everything to run. Else: newly given work; in a member's allocation, everything it runs.
-    pub assigned: crate::Work,
+    pub assigned: Work,
     /// Work to be stopped.
-    pub revoked: crate::Work,
+    pub revoked: Work,
     /// Time in milliseconds after which the member should join again; 0 for never.
     pub delay_ms: i32,
 }
