@@ -68,8 +68,8 @@ pub(crate) enum Command {
     List { reply: Reply<Vec<Arc<str>>> },
     /// One connector.
     Info { name: String, reply: Reply<ConnectorInfo> },
-    /// Raw configuration and its revision.
-    Config { name: String, reply: Reply<(Props, u64)> },
+    /// Raw configuration and its revision. `is_for_change` has the leader asked, who alone may change it.
+    Config { name: String, is_for_change: bool, reply: Reply<(Props, u64)> },
     /// Task configurations.
     Tasks { name: String, reply: Reply<Vec<TaskInfo>> },
     /// States.
@@ -96,6 +96,12 @@ pub(crate) enum Command {
     ResetTopics { name: String, reply: Reply<()> },
     /// Stored offsets.
     Offsets { name: String, reply: Reply<Vec<ConnectorOffset>> },
+    /// Stores task configurations that another worker's connector generated.
+    WriteTasks { name: String, configs: Vec<Props>, reply: Reply<()> },
+    /// Fences producers of former tasks.
+    Fence { name: String, reply: Reply<()> },
+    /// Notes that a member is about to leave for good.
+    Departure { member: String, reply: Reply<()> },
     /// Alters or resets offsets; answers with the text to show.
     ModifyOffsets { name: String, request: OffsetRequest, reply: Reply<String> },
 }

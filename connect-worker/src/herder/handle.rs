@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_core::config::Props;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::herder::command::{Command, CreateRequest, Modified, PutRequest, Replace, Reply};
 use crate::herder::error::HerderError;
 use crate::herder::info::{
     ConnectorInfo, ConnectorOffset, ConnectorStateInfo, OffsetRequest, TaskInfo, TaskStateInfo,
 };
-use crate::herder::ports::{PluginCatalog, RawProps, ValidateError, Validation};
+use crate::herder::ports::{PluginCatalog, RawProps, Session, ValidateError, Validation};
 use crate::herder::stage::StageClock;
 use crate::herder::state::InitialState;
 use crate::stores::config::RestartRequest;
@@ -30,6 +30,16 @@ pub struct HerderHandle {
     commands: mpsc::Sender<Command>,
     stages: StageClock,
     catalog: Arc<dyn PluginCatalog>,
+    told: watch::Receiver<Told>,
+}
+
+/// What the herder tells everybody, so that nobody has to ask.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Told {
+    /// Whether the herder has read its log and knows its first assignment.
+    pub(crate) is_ready: bool,
+    /// How requests of other workers are to be checked.
+    pub(crate) session: Session,
 }
 
 impl HerderHandle {
@@ -37,8 +47,25 @@ impl HerderHandle {
         commands: mpsc::Sender<Command>,
         stages: StageClock,
         catalog: Arc<dyn PluginCatalog>,
+        told: watch::Receiver<Told>,
     ) -> Self {
-        Self { commands, stages, catalog }
+        Self { commands, stages, catalog, told }
+    }
+
+    /// Returns whether the herder has begun its work: in a group, after the config log is read and the first
+    /// assignment is known.
+    pub fn is_ready(&self) -> bool {
+        self.told.borrow().is_ready
+    }
+
+    /// Waits until the herder has begun its work. Returns `false` when it ended before.
+    pub async fn ready(&self) -> bool {
+        self.told.clone().wait_for(|told| told.is_ready).await.is_ok()
+    }
+
+    /// Returns how requests of other workers are to be checked now.
+    pub fn session(&self) -> Session {
+        self.told.borrow().session.clone()
     }
 
     /// Returns the plug-ins.
@@ -80,7 +107,9 @@ impl HerderHandle {
     /// # Errors
     /// Fails when the connector is unknown.
     pub async fn config(&self, name: String) -> Result<Props, HerderError> {
-        self.ask(|reply| Command::Config { name, reply }).await.map(|(config, _)| config)
+        self.ask(|reply| Command::Config { name, is_for_change: false, reply })
+            .await
+            .map(|(config, _)| config)
     }
 
     /// Returns a connector's task configurations.
@@ -143,7 +172,8 @@ impl HerderHandle {
     pub async fn patch_config(&self, name: Arc<str>, patch: RawProps) -> Result<ConnectorInfo, HerderError> {
         loop {
             let asked = name.to_string();
-            let (stored, revision) = self.ask(|reply| Command::Config { name: asked, reply }).await?;
+            let (stored, revision) =
+                self.ask(|reply| Command::Config { name: asked, is_for_change: true, reply }).await?;
             let config = crate::herder::state::java_ordered(&patched(stored, &patch));
             self.check(config.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect())
                 .await?;
@@ -242,6 +272,30 @@ impl HerderHandle {
     /// Fails when the connector is not stopped or the offsets cannot be changed.
     pub async fn modify_offsets(&self, name: String, request: OffsetRequest) -> Result<String, HerderError> {
         self.ask(|reply| Command::ModifyOffsets { name, request, reply }).await
+    }
+
+    /// Stores task configurations that a connector generated on another worker.
+    ///
+    /// # Errors
+    /// Fails when this worker does not lead, or the connector is unknown or stopped.
+    pub async fn write_task_configs(&self, name: String, configs: Vec<Props>) -> Result<(), HerderError> {
+        self.ask(|reply| Command::WriteTasks { name, configs, reply }).await
+    }
+
+    /// Fences the producers of former tasks of a source connector.
+    ///
+    /// # Errors
+    /// Fails when this worker does not lead, or the connector is unknown or a sink.
+    pub async fn fence(&self, name: String) -> Result<(), HerderError> {
+        self.ask(|reply| Command::Fence { name, reply }).await
+    }
+
+    /// Notes that a member is about to leave for good: its work goes to others without delay.
+    ///
+    /// # Errors
+    /// Fails when the herder does not answer in time.
+    pub async fn note_departure(&self, member: String) -> Result<(), HerderError> {
+        self.ask(|reply| Command::Departure { member, reply }).await
     }
 
     /// Checks a configuration.

@@ -135,8 +135,16 @@ impl Herder {
                     TargetState::Paused
                 };
                 let registry = self.registry.clone();
-                let spec =
-                    TaskSpec { id: id.clone(), run, kind, connector_props, task_props, target, registry };
+                let spec = TaskSpec {
+                    id: id.clone(),
+                    run,
+                    kind,
+                    connector_props,
+                    task_props,
+                    target,
+                    registry,
+                    exactly_once: None,
+                };
                 slot.phase = Phase::Up(self.spawner.start(spec, self.task_events.clone()));
             }
             Err(error) => {

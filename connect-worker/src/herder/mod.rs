@@ -7,6 +7,7 @@ mod command;
 mod connector;
 mod effects;
 mod error;
+pub mod fleet;
 mod generation;
 mod handle;
 mod info;

@@ -189,3 +189,34 @@ pub trait LevelSetter: Send + Sync {
     /// Sets the level of a logger and those below it.
     fn set_level(&self, namespace: &str, level: &str);
 }
+
+/// The membership of the worker in its group.
+#[async_trait]
+pub trait Group: Send + Sync {
+    /// Asks for a round. Returns at once.
+    fn rejoin(&self);
+
+    /// Leaves the group and ends the membership.
+    async fn leave(&self);
+
+    /// Returns whether the member's place can still be its own, by this machine's clock.
+    fn holds_place(&self) -> bool;
+
+    /// Returns what the membership is doing, to follow `the worker is`.
+    fn stage(&self) -> &'static str;
+}
+
+/// Ends transactions of producers that may still be alive, and keeps those producers from writing again.
+#[async_trait]
+pub trait ProducerFencer: Send + Sync {
+    /// Fences all producers of the given transactional ids. `props` is the connector's resolved configuration.
+    ///
+    /// # Errors
+    /// Fails when the brokers refuse or do not answer.
+    async fn fence(
+        &self,
+        connector: &str,
+        props: &Props,
+        transactional_ids: Vec<String>,
+    ) -> Result<(), ConnectError>;
+}

@@ -10,6 +10,9 @@ use crate::herder::run::Herder;
 use crate::stores::config::{ConfigRecord, RestartRequest, Written};
 use crate::task::TargetState;
 
+const ALONE_TASKS: &str = "Kafka Connect in standalone mode does not support writing task configurations";
+const ALONE_FENCE: &str = "Kafka Connect in standalone mode does not support exactly-once source connectors";
+
 impl Herder {
     /// Takes a command.
     pub(crate) fn on_command(&mut self, command: Command) {
@@ -18,7 +21,7 @@ impl Herder {
             Command::Ping { reply } => drop(reply.send(Ok(()))),
             Command::List { reply } => drop(reply.send(Ok(self.state.names()))),
             Command::Info { name, reply } => drop(reply.send(self.info(&name))),
-            Command::Config { name, reply } => drop(reply.send(self.config_of(&name))),
+            Command::Config { name, reply, .. } => drop(reply.send(self.config_of(&name))),
             Command::Tasks { name, reply } => drop(reply.send(self.tasks_of(&name))),
             Command::Status { name, reply } => drop(reply.send(self.state_info(&name))),
             Command::TaskStatus { name, task, reply } => drop(reply.send(self.task_state(&name, task))),
@@ -33,6 +36,9 @@ impl Herder {
             Command::RestartTask { name, task, reply } => self.restart_task(&name, task, reply),
             Command::Offsets { name, reply } => self.read_offsets(&name, reply),
             Command::ModifyOffsets { name, request, reply } => self.modify_offsets(&name, request, reply),
+            Command::WriteTasks { reply, .. } => drop(reply.send(Err(HerderError::internal(ALONE_TASKS)))),
+            Command::Fence { reply, .. } => drop(reply.send(Err(HerderError::internal(ALONE_FENCE)))),
+            Command::Departure { reply, .. } => drop(reply.send(Ok(()))),
         }
     }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_core::plugin::Registry;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::herder::command::Command;
-use crate::herder::handle::HerderHandle;
+use crate::herder::fleet::FleetPorts;
+use crate::herder::handle::{HerderHandle, Told};
 use crate::herder::instances::CONNECTOR_GRACE;
 use crate::herder::live::{Live, Phase};
 use crate::herder::ports::{ConfigResolver, OffsetStore, PluginCatalog, SinkOffsets, TaskSpawner};
@@ -60,13 +61,17 @@ pub struct Ports {
     pub source_offsets: Arc<dyn OffsetStore>,
     /// Metrics of connectors.
     pub metrics: Arc<MetricsRegistry>,
+    /// The group; `None` in standalone mode.
+    pub fleet: Option<FleetPorts>,
 }
 
 /// How the stop of a herder went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopReport {
     /// Connectors and tasks that did not end in time.
     pub abandoned: usize,
+    /// Why the herder ended by itself, if it did.
+    pub failure: Option<String>,
 }
 
 /// The owner of all connectors of this worker.
@@ -89,6 +94,7 @@ pub struct Herder {
     /// Work given away.
     pub(crate) work: JoinSet<()>,
     pub(crate) stages: StageClock,
+    pub(crate) told: watch::Sender<Told>,
     pub(crate) abandoned: usize,
     last_number: u64,
     inbox: Inbox,
@@ -119,7 +125,8 @@ impl Herder {
         let (messages, message_receiver) = mpsc::unbounded_channel();
         let (task_events, task_event_receiver) = mpsc::unbounded_channel();
         let stages = StageClock::default();
-        let handle = HerderHandle::new(command_sender, stages.clone(), Arc::clone(&ports.catalog));
+        let (told, told_seen) = watch::channel(Told { is_ready: ports.fleet.is_none(), ..Told::default() });
+        let handle = HerderHandle::new(command_sender, stages.clone(), Arc::clone(&ports.catalog), told_seen);
         let inbox = Inbox {
             updates: ports.updates,
             messages: message_receiver,
@@ -142,6 +149,7 @@ impl Herder {
             task_events,
             work: JoinSet::new(),
             stages,
+            told,
             abandoned: 0,
             last_number: 0,
             inbox,
@@ -202,7 +210,7 @@ impl Herder {
         }
         self.work.shutdown().await;
         self.stages.complete();
-        StopReport { abandoned: self.abandoned }
+        StopReport { abandoned: self.abandoned, failure: None }
     }
 
     /// Returns a number that was not used before, for runs and incarnations.

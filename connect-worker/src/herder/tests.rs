@@ -191,6 +191,7 @@ impl Place {
             sink_offsets: Arc::new(Nothing),
             source_offsets: Arc::new(Nothing),
             metrics: MetricsRegistry::for_tests(),
+            fleet: None,
         };
         let settings = HerderSettings {
             worker_id: "w:1".into(),

@@ -137,6 +137,7 @@ impl Place {
             sink_offsets: Arc::new(NoOffsets),
             source_offsets: Arc::new(NoOffsets),
             metrics: MetricsRegistry::for_tests(),
+            fleet: None,
         };
         let settings = HerderSettings {
             worker_id: format!("127.0.0.1:{port}").into(),

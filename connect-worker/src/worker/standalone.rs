@@ -16,7 +16,7 @@ use crate::herder::{
 use crate::obs::logging::LogControl;
 use crate::rest::Readiness;
 use crate::stores::offsets::{FileOffsetStore, OffsetStore};
-use crate::task::{Spawner, TaskServices, native_consumers};
+use crate::task::{Spawner, TaskServices, native_consumers, native_transactional_producers};
 use crate::worker::adapters::{GroupOffsets, SourceOffsets};
 use crate::worker::frame::{self, Frame, RunningHerder, START, unusable};
 use crate::worker::{catalog, until_signalled};
@@ -116,7 +116,9 @@ fn herder(frame: &Frame, registry: Registry, offsets: Arc<dyn OffsetStore>) -> (
         metrics: Arc::clone(&frame.metrics),
         offsets: Arc::clone(&offsets),
         clock,
+        source_stores: None,
         consumers: native_consumers(),
+        producers: native_transactional_producers(),
     };
     let settings = HerderSettings {
         worker_id: Arc::clone(&frame.worker_id),
@@ -136,6 +138,7 @@ fn herder(frame: &Frame, registry: Registry, offsets: Arc<dyn OffsetStore>) -> (
         sink_offsets: Arc::new(GroupOffsets { worker: Arc::clone(worker) }),
         source_offsets: Arc::new(SourceOffsets { store: offsets }),
         metrics: Arc::clone(&frame.metrics),
+        fleet: None,
     };
     Herder::new(settings, ports)
 }
