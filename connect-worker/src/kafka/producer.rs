@@ -16,6 +16,13 @@ use tokio::sync::Notify;
 
 use crate::kafka::port::KafkaError;
 
+mod transactional;
+
+pub use transactional::{
+    TransactionError, TransactionalProducer, TransactionalProducers, native_transactional_producers,
+    transaction_timeout,
+};
+
 /// The outcome of one sent record.
 #[derive(Debug)]
 pub struct Delivery {

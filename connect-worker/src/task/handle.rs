@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::stores::config::TargetState;
 
 use crate::obs::metrics::{Status, TaskStatusMetrics};
+use crate::task::exactly_once::ExactlyOnce;
 
 /// What a task is doing, as `/status` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct TaskSpec {
     pub target: TargetState,
     /// All plug-ins.
     pub registry: Registry,
+    /// Set for a source that is to write exactly once.
+    pub exactly_once: Option<ExactlyOnce>,
 }
 
 /// A message from a task's loop to the herder.
@@ -187,6 +190,15 @@ impl TaskControl {
         }
         // A closed channel means that the worker is gone; there is nobody left to tell.
         self.events.send(TaskEvent { id: self.id.clone(), run: self.run, report }).ok();
+    }
+
+    /// Waits for `work`; `None` when the task must end before it is done.
+    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased; // What hangs can still be stopped.
+            () = self.stop.cancelled() => None,
+            done = work => Some(done),
+        }
     }
 
     /// Waits until the target is `Started`. Returns `false` when the task must end instead.

@@ -9,8 +9,9 @@ use crate::config::WorkerConfig;
 use crate::kafka::NativeConsumer;
 use crate::kafka::client_config::{ClientKind, to_librdkafka};
 use crate::kafka::port::{BatchConsumer, KafkaError};
+use crate::kafka::producer::TransactionalProducers;
 use crate::obs::metrics::MetricsRegistry;
-use crate::stores::offsets::OffsetStore;
+use crate::stores::offsets::{OffsetStore, SourceOffsetStores};
 
 /// Makes a consumer from client settings by Java's names.
 pub type ConsumerFactory = Arc<dyn Fn(&Props) -> Result<Box<dyn BatchConsumer>, KafkaError> + Send + Sync>;
@@ -26,8 +27,12 @@ pub struct TaskServices {
     pub offsets: Arc<dyn OffsetStore>,
     /// Time and chance.
     pub clock: SharedClock,
+    /// Opens the offsets of sources where connectors may have topics of their own; `None` keeps all in `offsets`.
+    pub source_stores: Option<Arc<dyn SourceOffsetStores>>,
     /// Consumers of sinks.
     pub consumers: ConsumerFactory,
+    /// Producers of sources that write exactly once.
+    pub producers: TransactionalProducers,
 }
 
 /// Returns a factory of consumers on librdkafka.

@@ -10,6 +10,7 @@ use connect_core::transform::{Outcome, Position};
 use std::time::Instant;
 
 use crate::config::WorkerConfig;
+use crate::kafka::producer::OutgoingRecord;
 use crate::task::errors::{ErrorPolicy, FailedRecord, Failure, Stage};
 use crate::task::plugins::{Chain, NamedConverter, NamedHeaderConverter, converter, header_converter};
 
@@ -30,6 +31,20 @@ pub(crate) struct Converted {
     pub(crate) value: Option<Bytes>,
     pub(crate) timestamp: Option<i64>,
     pub(crate) headers: RawHeaders,
+}
+
+impl Converted {
+    /// Returns the record as the producer takes it.
+    pub(crate) fn outgoing(&self) -> OutgoingRecord<'_> {
+        OutgoingRecord {
+            topic: &self.topic,
+            partition: self.partition,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            timestamp: self.timestamp,
+            headers: self.headers.clone(),
+        }
+    }
 }
 
 impl SourcePipeline {

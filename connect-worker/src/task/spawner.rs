@@ -8,11 +8,13 @@ use connect_core::plugin::{Factory, LookupError};
 use tokio::sync::mpsc;
 
 use crate::obs::metrics::{SinkTaskMetrics, SourceTaskMetrics};
+use crate::task::exactly_once::ExactlyOnceLoop;
 use crate::task::handle::{TargetState, TaskControl, TaskEvent, TaskHandle, TaskKind, TaskSpec, TaskState};
 use crate::task::info::task_info;
 use crate::task::services::TaskServices;
 use crate::task::sink_loop::SinkLoop;
 use crate::task::source_loop::SourceLoop;
+use crate::task::source_parts::SourceParts;
 
 /// Starts tasks with the worker's services.
 #[derive(Clone)]
@@ -106,8 +108,12 @@ async fn run(
             SinkLoop::new(spec, services, control, task, task_class, metrics).await?.run().await
         }
         (Factory::Source(make), Metrics::Source(metrics)) => {
-            let task = make().task();
-            SourceLoop::new(spec, services, control, task, metrics)?.run().await
+            let (mode, task) = (spec.exactly_once.clone(), make().task());
+            let parts = SourceParts::new(spec, services, control, task, metrics)?;
+            match mode {
+                Some(mode) => ExactlyOnceLoop::run(parts, mode).await,
+                None => SourceLoop::run(parts).await,
+            }
         }
         _ => Err(ConnectError::fatal(format!("connector class {class} is not a {:?}", spec.kind))),
     }

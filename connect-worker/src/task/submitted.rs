@@ -91,6 +91,28 @@ impl Submitted {
     }
 }
 
+/// Keys of source partitions. Sources share one map among the records of a partition, so the last one is
+/// remembered by its address.
+#[derive(Default)]
+pub(crate) struct PartitionKeys {
+    last: Option<(Arc<Map>, PartitionKey)>,
+}
+
+impl PartitionKeys {
+    /// Returns the key of a partition.
+    pub(crate) fn of(&mut self, partition: Option<&Arc<Map>>) -> PartitionKey {
+        let Some(partition) = partition else { return Arc::from(&b""[..]) };
+        if let Some((last, key)) = &self.last
+            && Arc::ptr_eq(last, partition)
+        {
+            return Arc::clone(key);
+        }
+        let key: PartitionKey = Arc::from(format!("{:?}", partition.entries).into_bytes());
+        self.last = Some((Arc::clone(partition), Arc::clone(&key)));
+        key
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use connect_core::data::Value;

@@ -57,7 +57,7 @@ impl TopicCreator {
     /// # Errors
     /// Retriable when no broker answers; fatal when the topic can neither be found nor created.
     pub(crate) async fn ensure(&mut self, topic: &str, stop: &CancellationToken) -> Result<(), ConnectError> {
-        if self.groups.is_empty() || self.known.contains(topic) {
+        if self.is_ready(topic) {
             return Ok(());
         }
         let create = self.find_or_create(topic);
@@ -68,6 +68,11 @@ impl TopicCreator {
         }
         self.known.insert(topic.to_owned());
         Ok(())
+    }
+
+    /// Returns whether a topic is known to exist, or its creation is the broker's affair.
+    pub(crate) fn is_ready(&self, topic: &str) -> bool {
+        self.groups.is_empty() || self.known.contains(topic)
     }
 
     async fn find_or_create(&mut self, topic: &str) -> Result<(), ConnectError> {

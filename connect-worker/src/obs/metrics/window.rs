@@ -41,7 +41,14 @@ impl Sampled {
             if self.samples.len() >= windows.count.max(1) {
                 self.samples.pop_front();
             }
-            self.samples.push_back(Sample { start: now, last: now, count: 0, sum: 0.0, min: f64::MAX, max: f64::MIN });
+            self.samples.push_back(Sample {
+                start: now,
+                last: now,
+                count: 0,
+                sum: 0.0,
+                min: f64::MAX,
+                max: f64::MIN,
+            });
         }
         if let Some(sample) = self.samples.back_mut() {
             sample.last = now;

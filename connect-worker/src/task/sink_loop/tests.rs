@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::{WorkerConfig, WorkerMode};
 use crate::kafka::memory::MemoryKafka;
+use crate::kafka::producer::native_transactional_producers;
 use crate::obs::metrics::MetricsRegistry;
 use crate::stores::offsets::FileOffsetStore;
 use crate::task::handle::{TaskEvent, TaskHandle, TaskKind, TaskReport};
@@ -194,6 +195,8 @@ impl World {
                     .expect("a missing file is fine"),
             ),
             clock: Arc::new(SystemClock),
+            source_stores: None,
+            producers: native_transactional_producers(),
             consumers: Arc::new(move |_| Ok(consumers.consumer())),
         };
         let mut connector_props = props(&[
@@ -214,6 +217,7 @@ impl World {
             connector_props,
             target: TargetState::Started,
             registry,
+            exactly_once: None,
         };
         let spawner = Spawner::new(services);
         Self { kafka, target, handle: None, events, sender, spawner, spec, appended: Vec::new() }

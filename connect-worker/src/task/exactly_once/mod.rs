@@ -1,0 +1,11 @@
+//! Source tasks that write exactly once (KIP-618): records and their offsets in one transaction, and nobody else with
+//! the same transactional id.
+
+mod boundary;
+mod fencing;
+mod secondary;
+mod source_loop;
+mod transaction;
+
+pub use fencing::{ExactlyOnce, SourceFencing};
+pub(crate) use source_loop::ExactlyOnceLoop;
