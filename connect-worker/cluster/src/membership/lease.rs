@@ -1,0 +1,50 @@
+//! Until when this member may believe that it holds its place.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// The end of the session as far as this member can know: the sending of the last acknowledged heartbeat plus the
+/// session time-out. Read from any thread without a lock, so that work can be fenced by the clock even while the
+/// membership's thread has not run again after the process was stopped.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    origin: Instant,
+    /// Milliseconds from `origin`; 0 when there is no place.
+    end_ms: AtomicU64,
+}
+
+impl Lease {
+    pub(crate) fn new() -> Self {
+        Self { origin: Instant::now(), end_ms: AtomicU64::new(0) }
+    }
+
+    /// Sets the end; `None` when the place is lost.
+    pub(crate) fn set(&self, end: Option<Instant>) {
+        let millis = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(self.origin)).as_millis();
+        self.end_ms.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Release);
+    }
+
+    /// Returns whether the end is still to come.
+    pub(crate) fn is_held(&self, now: Instant) -> bool {
+        let now = now.saturating_duration_since(self.origin).as_millis();
+        now < u128::from(self.end_ms.load(Ordering::Acquire))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lease_is_held_until_its_end_and_not_before_it_is_set() {
+        let lease = Lease::new();
+        let now = Instant::now();
+        assert!(!lease.is_held(now));
+        lease.set(Some(now + Duration::from_secs(5)));
+        assert!(lease.is_held(now + Duration::from_secs(4)) && !lease.is_held(now + Duration::from_secs(6)));
+        lease.set(None);
+        assert!(!lease.is_held(now));
+    }
+}
