@@ -3,6 +3,8 @@
 //! Called by `cli`. It decides the order of start and stop, and the exit code; everything else is done elsewhere.
 
 mod adapters;
+mod assembly;
+mod distributed;
 mod frame;
 mod standalone;
 
@@ -13,6 +15,7 @@ use anyhow::Context;
 use connect_core::plugin::Registry;
 use tokio_util::sync::CancellationToken;
 
+pub use self::distributed::run_distributed;
 pub use self::standalone::run_standalone;
 
 use crate::config::WorkerConfig;

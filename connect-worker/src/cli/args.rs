@@ -19,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   sluice quickstart
   sluice standalone worker.properties orders-to-s3.json
+  sluice distributed worker.properties
   sluice validate orders-to-s3.json --worker worker.properties
   sluice plugins S3Sink";
 
@@ -27,6 +28,11 @@ Examples:
 pub(super) enum Command {
     /// Runs a worker alone, with connectors from files.
     Standalone(StandaloneArgs),
+    /// Runs a worker of a group that shares its connectors, with all state in Kafka.
+    ///
+    /// Workers with the same `group.id` and topics form one cluster, JVM workers among them. Connectors are created
+    /// over REST.
+    Distributed(DistributedArgs),
     /// Runs a broker, an S3 server and a worker on this machine, to try things out.
     Quickstart(QuickstartArgs),
     /// Lists the built-in plug-ins, or the keys of one.
@@ -54,6 +60,13 @@ pub(super) struct StandaloneArgs {
     pub(super) worker: PathBuf,
     /// Connector files: properties, JSON or YAML.
     pub(super) connectors: Vec<PathBuf>,
+}
+
+/// Arguments of `distributed`.
+#[derive(Debug, Args)]
+pub(super) struct DistributedArgs {
+    /// Worker file: properties, or by its extension JSON or YAML.
+    pub(super) worker: PathBuf,
 }
 
 /// Arguments of `quickstart`.

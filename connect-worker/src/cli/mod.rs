@@ -3,12 +3,14 @@
 //! Called by `main` only.
 
 mod args;
+mod distributed;
 mod docs;
 mod hints;
 mod list;
 mod quickstart;
 mod run;
 mod standalone;
+mod start;
 mod table;
 mod validate;
 

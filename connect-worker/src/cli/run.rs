@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use connect_core::plugin::PluginInfo;
 
 use crate::cli::args::{Cli, Command};
-use crate::cli::{docs, list, quickstart, standalone, validate};
+use crate::cli::{distributed, docs, list, quickstart, standalone, validate};
 use crate::plugins::builtin;
 
 /// Exit code of a wrong call.
@@ -38,7 +38,8 @@ pub fn run_with(plugins: Vec<PluginInfo>) -> ExitCode {
     // Not locked: a sink of the worker may write to the standard output from another thread.
     let output = &mut io::stdout();
     let outcome = match cli.command {
-        Command::Standalone(args) => return standalone::run(&args, registry),
+        Command::Standalone(args) => return standalone::run(&args, &registry),
+        Command::Distributed(args) => return distributed::run(&args, &registry),
         Command::Quickstart(args) => return quickstart::run(args),
         Command::Plugins(args) => list::run(&args, &registry, output),
         Command::Validate(args) => validate::run(&args, &registry, output),

@@ -1,97 +1,18 @@
 //! `sluice standalone`: reads the files, then hands over to the worker.
 
-use std::env;
-use std::io::stderr;
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::Context;
-use connect_core::config::Props;
-use connect_core::kit::SystemClock;
 use connect_core::plugin::Registry;
 
 use crate::cli::args::StandaloneArgs;
-use crate::cli::run::{BAD_FILE, START, USAGE, fail};
-use crate::config::{ConnectorFile, FileError, WorkerConfig, WorkerMode, read_connector, read_worker};
-use crate::obs::logging::{self, LogControl, LogFormat, LogOptions};
-use crate::plugins::check_worker;
+use crate::cli::start::with_worker;
+use crate::config::{ConnectorFile, FileError, WorkerMode, read_connector};
+use crate::worker::run_standalone;
 
-pub(super) fn run(args: &StandaloneArgs, registry: Registry) -> ExitCode {
-    let log = match start_log() {
-        Ok(log) => log,
-        Err(error) => return fail(&error, USAGE),
-    };
-    let worker = match worker(&args.worker, &registry) {
-        Ok(worker) => worker,
-        Err(error) => return fail(&error, BAD_FILE),
-    };
-    for warning in worker.warnings() {
-        tracing::warn!("{warning}");
-    }
-    let connectors: Result<Vec<ConnectorFile>, FileError> =
-        args.connectors.iter().map(|path| read_connector(path)).collect();
-    let outcome = connectors.map_err(anyhow::Error::from).and_then(|connectors| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.context("starting the runtime")?;
-        let running = crate::worker::run_standalone(worker, connectors, registry, log);
-        let outcome = runtime.block_on(Box::pin(running));
-        // A task that was abandoned, or a read of the standard input, may hold a thread for ever: the process ends
-        // without it.
-        runtime.shutdown_background();
-        outcome
-    });
-    outcome.unwrap_or_else(|error| fail(&error, START))
-}
-
-/// Reads and checks a worker file. An empty path is an empty configuration, as on the JVM's command line.
-fn worker(path: &Path, registry: &Registry) -> anyhow::Result<WorkerConfig> {
-    let props = if path.as_os_str().is_empty() { Props::new() } else { read_worker(path)? };
-    let in_file = || format!("checking worker file `{}`", path.display());
-    let worker = WorkerConfig::parse(&props, WorkerMode::Standalone, registry).with_context(in_file)?;
-    check_worker(registry, &worker).with_context(in_file)?;
-    Ok(worker)
-}
-
-/// Begins to log to the error output: a sink may use the standard output. `SLUICE_LOG_FORMAT` (`text` or `json`)
-/// sets the form of a line and `SLUICE_LOG_LEVEL` the level of the start.
-fn start_log() -> anyhow::Result<LogControl> {
-    let format =
-        env::var("SLUICE_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| LogFormat::parse(&text));
-    let options = LogOptions {
-        format: format.map_err(anyhow::Error::msg).context("reading `SLUICE_LOG_FORMAT`")?,
-        level: env::var("SLUICE_LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned()),
-        clock: Arc::new(SystemClock),
-        output: Box::new(stderr()),
-    };
-    logging::init(options).map_err(anyhow::Error::msg).context("reading `SLUICE_LOG_LEVEL`")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plugins::test_plugins::registry;
-
-    #[test]
-    fn a_worker_file_is_read_and_its_converters_are_looked_up() {
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("worker.properties");
-        let text = "bootstrap.servers=b:1\nkey.converter=String\nvalue.converter=no.Such\n\
-                    offset.storage.file.filename=o\n";
-        std::fs::write(&path, text).expect("written");
-        let error = worker(&path, &registry()).expect_err("unknown converter");
-        let text = format!("{error:#}");
-        assert!(
-            text.ends_with(
-                "Invalid value no.Such for configuration value.converter: Class no.Such could not be found."
-            ),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn an_empty_path_is_an_empty_configuration() {
-        let error = worker(Path::new(""), &registry()).expect_err("required keys are missing");
-        assert!(format!("{error:#}").contains("Missing required configuration \"bootstrap.servers\""));
-    }
+pub(super) fn run(args: &StandaloneArgs, registry: &Registry) -> ExitCode {
+    with_worker(&args.worker, WorkerMode::Standalone, registry, |worker, log| {
+        let connectors: Result<Vec<ConnectorFile>, FileError> =
+            args.connectors.iter().map(|path| read_connector(path)).collect();
+        Ok(run_standalone(worker, connectors?, registry.clone(), log))
+    })
 }

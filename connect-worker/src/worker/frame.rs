@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_core::kit::SystemClock;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::WorkerConfig;
-use crate::herder::{HerderHandle, StopReport};
+use crate::herder::{Herder, HerderHandle, StopReport};
 use crate::kafka::admin::{Admin, AdminError};
 use crate::obs::logging::LogControl;
 use crate::obs::metrics::{MetricsOptions, MetricsRegistry, Windows};
@@ -23,6 +23,8 @@ pub(super) const KAFKA_VERSION: &str = "4.3.1";
 /// Identifies the build where Kafka Connect shows its commit.
 pub(super) const BUILD: &str = concat!("sluice-", env!("CARGO_PKG_VERSION"));
 
+/// Exit code of a worker whose herder ended by itself, or cannot begin.
+pub(super) const HERDER: u8 = 1;
 /// Exit code of a worker whose surroundings cannot be used, and of one that left something behind.
 pub(super) const UNUSABLE: u8 = 2;
 /// Exit code of a worker whose connectors cannot be created.
@@ -78,20 +80,45 @@ impl Frame {
 
 /// A herder at work.
 pub(super) struct RunningHerder {
-    pub(super) stop: CancellationToken,
-    pub(super) task: JoinHandle<StopReport>,
+    stop: CancellationToken,
+    task: JoinHandle<StopReport>,
+    report: Option<StopReport>,
+}
+
+impl RunningHerder {
+    /// Sets a herder to work.
+    pub(super) fn spawn(herder: Herder) -> Self {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(herder.run(stop.clone()));
+        Self { stop, task, report: None }
+    }
+
+    /// Waits until the herder has ended. Cancel safe.
+    pub(super) async fn ended(&mut self) -> &StopReport {
+        if self.report.is_none() {
+            let report = (&mut self.task).await;
+            let panicked = |error: JoinError| StopReport { abandoned: 1, failure: Some(error.to_string()) };
+            self.report = Some(report.unwrap_or_else(panicked));
+        }
+        self.report.as_ref().expect("it was put there above")
+    }
 }
 
 /// Stops REST, then the herder with everything it runs. Returns the exit code: `code`, or another when something did
 /// not end in time.
-pub(super) async fn stop(worker: &WorkerConfig, server: RestServer, herder: RunningHerder, code: u8) -> u8 {
+pub(super) async fn stop(
+    worker: &WorkerConfig,
+    server: RestServer,
+    mut herder: RunningHerder,
+    code: u8,
+) -> u8 {
     let mut phases = Phases::begin(Instant::now());
     let limit = worker.task_shutdown_graceful_timeout + STOP_MARGIN;
     phases.run("rest", STOP_MARGIN, server.stop()).await;
     herder.stop.cancel();
-    let report = phases.run("connectors and tasks", limit, herder.task).await;
+    let report = phases.run("connectors and tasks", limit, herder.ended()).await;
     let overdue = phases.end(Instant::now());
-    let has_left_something = report.is_none_or(|report| !report.is_ok_and(|report| report.abandoned == 0));
+    let has_left_something = report.is_none_or(|report| report.abandoned > 0);
     if code == 0 && (has_left_something || !overdue.is_empty()) { UNUSABLE } else { code }
 }
 

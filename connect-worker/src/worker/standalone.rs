@@ -4,22 +4,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use connect_core::kit::{SharedClock, SystemClock};
 use connect_core::plugin::Registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, ConnectorFile, WorkerConfig};
-use crate::herder::{
-    CreateRequest, Herder, HerderHandle, HerderSettings, InitialState, MemoryConfigStore, MemoryStatusStore,
-    Ports,
-};
+use crate::herder::{CreateRequest, HerderHandle, InitialState, MemoryConfigStore, MemoryStatusStore};
 use crate::obs::logging::LogControl;
 use crate::rest::Readiness;
 use crate::stores::offsets::{FileOffsetStore, OffsetStore};
-use crate::task::{Spawner, TaskServices, native_consumers, native_transactional_producers};
-use crate::worker::adapters::{GroupOffsets, SourceOffsets};
+use crate::worker::assembly::{Stores, herder};
 use crate::worker::frame::{self, Frame, RunningHerder, START, unusable};
-use crate::worker::{catalog, until_signalled};
+use crate::worker::until_signalled;
 
 /// Runs a standalone worker with the given connectors until it is asked to stop. REST changes the levels of `log`.
 ///
@@ -49,11 +44,16 @@ async fn serve(
         Err(code) => return Ok(code),
     };
     let worker = Arc::clone(&frame.worker);
-    let offsets = offset_store(&worker)?;
-    let (herder, handle) = herder(&frame, registry, offsets);
-    let herder_stop = CancellationToken::new();
-    let task = tokio::spawn(herder.run(herder_stop.clone()));
-    let running = RunningHerder { stop: herder_stop, task };
+    let (config, updates) = MemoryConfigStore::new();
+    let stores = Stores {
+        config: Box::new(config),
+        updates,
+        status: Box::new(MemoryStatusStore::default()),
+        offsets: offset_store(&worker)?,
+        source_stores: None,
+    };
+    let (herder, handle) = herder(&frame, registry, stores, None);
+    let running = RunningHerder::spawn(herder);
     let readiness = frame.readiness.clone();
     let server = frame.serve(handle.clone(), log);
 
@@ -106,41 +106,6 @@ fn request(file: ConnectorFile) -> CreateRequest {
         config::InitialState::Stopped => InitialState::Stopped,
     });
     CreateRequest { name: file.name.into(), config: file.config, initial_state }
-}
-
-fn herder(frame: &Frame, registry: Registry, offsets: Arc<dyn OffsetStore>) -> (Herder, HerderHandle) {
-    let worker = &frame.worker;
-    let clock: SharedClock = Arc::new(SystemClock);
-    let services = TaskServices {
-        worker: Arc::clone(worker),
-        metrics: Arc::clone(&frame.metrics),
-        offsets: Arc::clone(&offsets),
-        clock,
-        source_stores: None,
-        consumers: native_consumers(),
-        producers: native_transactional_producers(),
-    };
-    let settings = HerderSettings {
-        worker_id: Arc::clone(&frame.worker_id),
-        task_grace: worker.task_shutdown_graceful_timeout,
-        tracks_topics: worker.topic_tracking_enable,
-        allows_topic_reset: worker.topic_tracking_allow_reset,
-    };
-    let (config, updates) = MemoryConfigStore::new();
-    let ports = Ports {
-        catalog: catalog(registry.clone(), Arc::clone(worker)),
-        registry,
-        resolver: Arc::new(worker.transformer().clone()),
-        spawner: Arc::new(Spawner::new(services)),
-        config: Box::new(config),
-        updates,
-        status: Box::new(MemoryStatusStore::default()),
-        sink_offsets: Arc::new(GroupOffsets { worker: Arc::clone(worker) }),
-        source_offsets: Arc::new(SourceOffsets { store: offsets }),
-        metrics: Arc::clone(&frame.metrics),
-        fleet: None,
-    };
-    Herder::new(settings, ports)
 }
 
 fn offset_store(worker: &WorkerConfig) -> anyhow::Result<Arc<dyn OffsetStore>> {

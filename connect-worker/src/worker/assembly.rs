@@ -1,0 +1,67 @@
+//! The herder and what it needs, put together from the stores of a mode.
+
+use std::sync::Arc;
+
+use connect_core::kit::{SharedClock, SystemClock};
+use connect_core::plugin::Registry;
+use tokio::sync::mpsc;
+
+use crate::herder::fleet::FleetPorts;
+use crate::herder::{Herder, HerderHandle, HerderSettings, Ports};
+use crate::stores::config::{ConfigStore, ConfigUpdate};
+use crate::stores::offsets::{OffsetStore, SourceOffsetStores};
+use crate::stores::status::StatusStore;
+use crate::task::{Spawner, TaskServices, native_consumers, native_transactional_producers};
+use crate::worker::adapters::{GroupOffsets, SourceOffsets};
+use crate::worker::catalog;
+use crate::worker::frame::Frame;
+
+/// Where a worker keeps what must outlive it.
+pub(super) struct Stores {
+    pub(super) config: Box<dyn ConfigStore>,
+    pub(super) updates: mpsc::UnboundedReceiver<ConfigUpdate>,
+    pub(super) status: Box<dyn StatusStore>,
+    pub(super) offsets: Arc<dyn OffsetStore>,
+    pub(super) source_stores: Option<Arc<dyn SourceOffsetStores>>,
+}
+
+/// Returns a herder, not yet running, and the way to talk to it.
+/// `fleet` is the group of a distributed worker.
+pub(super) fn herder(
+    frame: &Frame,
+    registry: Registry,
+    stores: Stores,
+    fleet: Option<FleetPorts>,
+) -> (Herder, HerderHandle) {
+    let worker = &frame.worker;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let services = TaskServices {
+        worker: Arc::clone(worker),
+        metrics: Arc::clone(&frame.metrics),
+        offsets: Arc::clone(&stores.offsets),
+        clock,
+        source_stores: stores.source_stores,
+        consumers: native_consumers(),
+        producers: native_transactional_producers(),
+    };
+    let settings = HerderSettings {
+        worker_id: Arc::clone(&frame.worker_id),
+        task_grace: worker.task_shutdown_graceful_timeout,
+        tracks_topics: worker.topic_tracking_enable,
+        allows_topic_reset: worker.topic_tracking_allow_reset,
+    };
+    let ports = Ports {
+        catalog: catalog(registry.clone(), Arc::clone(worker)),
+        registry,
+        resolver: Arc::new(worker.transformer().clone()),
+        spawner: Arc::new(Spawner::new(services)),
+        config: stores.config,
+        updates: stores.updates,
+        status: stores.status,
+        sink_offsets: Arc::new(GroupOffsets { worker: Arc::clone(worker) }),
+        source_offsets: Arc::new(SourceOffsets { store: stores.offsets }),
+        metrics: Arc::clone(&frame.metrics),
+        fleet: fleet,
+    };
+    Herder::new(settings, ports)
+}
