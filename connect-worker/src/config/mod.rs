@@ -4,6 +4,7 @@
 
 pub mod clients;
 pub mod files;
+pub mod internal;
 mod keys;
 mod known;
 pub mod policy;

@@ -21,6 +21,7 @@ use self::native::{Connection, Failure, GroupRequest, PartitionResult, TopicSpec
 use crate::kafka::client_config::{ClientKind, to_librdkafka};
 
 mod client;
+mod configs;
 mod error;
 mod native;
 

@@ -22,6 +22,22 @@ pub enum ClientKind {
     Producer,
     /// Admin client.
     Admin,
+    /// Reader of a whole internal topic, without a group.
+    LogReader,
+    /// Writer of an internal topic.
+    LogWriter,
+}
+
+impl ClientKind {
+    /// Returns whether the client inherits every key of the worker (`Worker.adminConfigs`,
+    /// `KafkaConfigBackingStore.baseProducerProps`), most of which are not the client's.
+    fn inherits_foreign_keys(self) -> bool {
+        matches!(self, ClientKind::Admin | ClientKind::LogReader | ClientKind::LogWriter)
+    }
+
+    fn is_producer(self) -> bool {
+        matches!(self, ClientKind::Producer | ClientKind::LogWriter)
+    }
 }
 
 /// Java keys whose librdkafka twin has another name but takes the same values.
@@ -92,6 +108,26 @@ fn defaults(kind: ClientKind) -> &'static [(&'static str, &'static str)] {
         ],
         ClientKind::Producer => &[("partitioner", "murmur2_random"), ("queue.buffering.max.kbytes", "32768")],
         ClientKind::Admin => &[],
+        ClientKind::LogReader => &[
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("isolation.level", "read_uncommitted"),
+            ("check.crcs", "true"),
+            // Tells where a partition ends when nothing but emptied batches is left there.
+            ("enable.partition.eof", "true"),
+            // A worker holds several logs that are idle nearly always.
+            ("queued.min.messages", "1000"),
+            ("queued.max.messages.kbytes", "1024"),
+            ("fetch.message.max.bytes", "262144"),
+            ("fetch.queue.backoff.ms", "10"),
+        ],
+        ClientKind::LogWriter => &[
+            // Hashes as the Java client does, so that a key stays in its partition whoever writes it.
+            ("partitioner", "murmur2_random"),
+            ("queue.buffering.max.kbytes", "8192"),
+            // Someone waits for each record, and there are few.
+            ("linger.ms", "0"),
+        ],
     }
 }
 
@@ -132,15 +168,14 @@ fn translate(kind: ClientKind, key: &str, value: &str, config: &mut ClientConfig
             config.set("compression.level", value);
         }
         // librdkafka's producer key of this name is per message; the Java one is per request.
-        "request.timeout.ms" if kind != ClientKind::Producer => {
+        "request.timeout.ms" if !kind.is_producer() => {
             config.set("socket.timeout.ms", value);
         }
         _ => {
             let renamed = RENAMED.iter().find(|(java, _)| *java == key).map_or(key, |(_, native)| *native);
             if is_known(renamed, value) {
                 config.set(renamed, value);
-            } else if kind != ClientKind::Admin {
-                // Admin clients inherit every key of the worker (`Worker.adminConfigs`), most of which are not theirs.
+            } else if !kind.inherits_foreign_keys() {
                 warn_once(kind, key);
             }
         }

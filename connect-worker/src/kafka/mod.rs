@@ -5,8 +5,11 @@ pub mod batch;
 pub mod client_config;
 #[cfg(test)]
 pub(crate) mod memory;
+#[cfg(test)]
+pub(crate) mod memory_producer;
 mod native;
 pub mod port;
 pub mod producer;
+pub mod writer;
 
-pub use native::NativeConsumer;
+pub use native::{NativeConsumer, TopicReader};

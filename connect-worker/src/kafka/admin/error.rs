@@ -51,6 +51,22 @@ pub enum AdminError {
         /// The partition.
         partition: TopicPartition,
     },
+    /// There are fewer brokers than replicas asked for.
+    #[error("{what}: {reason}")]
+    TooFewBrokers {
+        /// The request.
+        what: String,
+        /// Kafka's words.
+        reason: String,
+    },
+    /// The brokers do not know the request.
+    #[error("{what}: {reason}")]
+    Unsupported {
+        /// The request.
+        what: String,
+        /// Kafka's words.
+        reason: String,
+    },
     /// The broker did not answer this request in time.
     #[error("{what}: no answer within {timeout_ms} ms")]
     Timeout {
@@ -78,7 +94,9 @@ impl AdminError {
             AdminError::Config(_) | AdminError::Authentication { .. } | AdminError::Unauthorised { .. } => {
                 false
             }
-            AdminError::UnknownPartition { .. } => false,
+            AdminError::UnknownPartition { .. }
+            | AdminError::TooFewBrokers { .. }
+            | AdminError::Unsupported { .. } => false,
             AdminError::GroupActive { .. } => true,
             AdminError::Unreachable { .. } | AdminError::Timeout { .. } => true,
             AdminError::Refused { is_retriable, .. } => *is_retriable,
@@ -102,6 +120,8 @@ impl AdminError {
                 let partition = resource.partition().unwrap_or_else(|| TopicPartition::new("", -1));
                 AdminError::UnknownPartition { what, partition }
             }
+            Code::InvalidReplicationFactor => AdminError::TooFewBrokers { what, reason },
+            Code::UnsupportedVersion | Code::UnsupportedFeature => AdminError::Unsupported { what, reason },
             _ => AdminError::Refused { what, reason, is_retriable: is_retriable(code) },
         }
     }

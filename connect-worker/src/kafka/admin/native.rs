@@ -14,6 +14,8 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys as sys;
 use sys::rd_kafka_resp_err_t as RespErr;
 
+mod topics;
+
 /// Longest time between two looks at what the client complained of meanwhile.
 const POLL_SLICE: Duration = Duration::from_millis(100);
 const ERROR_TEXT_BYTES: usize = 512;
@@ -156,70 +158,6 @@ impl Connection<'_> {
             let groups = sys::rd_kafka_DeleteGroups_result_groups(result, &mut count);
             read_group(groups, count).map(drop)
         }
-    }
-
-    pub(super) fn create_topic(&self, spec: &TopicSpec) -> Result<(), Failure> {
-        let mut text = [0 as c_char; ERROR_TEXT_BYTES];
-        // SAFETY: name and buffer are live; librdkafka ends the text within the buffer.
-        let topic = unsafe {
-            let (name, room) = (spec.name.as_ptr(), text.len());
-            sys::rd_kafka_NewTopic_new(name, spec.partitions, spec.replication, text.as_mut_ptr(), room)
-        };
-        if topic.is_null() {
-            // SAFETY: librdkafka wrote a text when it returned null.
-            let reason = unsafe { copy_text(text.as_ptr()) };
-            return Err(Failure::Code(Code::InvalidArgument, reason));
-        }
-        let mut topic = Owned(topic, sys::rd_kafka_NewTopic_destroy);
-        for (name, value) in &spec.configs {
-            // SAFETY: all pointers are live; the texts are copied.
-            check(unsafe { sys::rd_kafka_NewTopic_set_config(topic.0, name.as_ptr(), value.as_ptr()) })?;
-        }
-        // SAFETY: all pointers are live for the call, which copies the request.
-        let event = self.submit(|options, queue| unsafe {
-            sys::rd_kafka_CreateTopics(self.handle, &mut topic.0, 1, options, queue);
-        })?;
-        // SAFETY: the event is of the type of the request and owns the topics and their texts.
-        unsafe {
-            let (result, mut count) = (sys::rd_kafka_event_CreateTopics_result(event.0), 0);
-            let topics = sys::rd_kafka_CreateTopics_result_topics(result, &mut count);
-            for topic in elements(topics, count) {
-                let code = sys::rd_kafka_topic_result_error(*topic);
-                if code != RespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                    let reason = copy_text(sys::rd_kafka_topic_result_error_string(*topic));
-                    return Err(Failure::Code(code.into(), reason));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the replication factor of each partition of a topic.
-    pub(super) fn describe_topic(&self, topic: &CStr) -> Result<Vec<usize>, Failure> {
-        let mut names = [topic.as_ptr()];
-        // SAFETY: the text is live and copied. The guard owns the object.
-        let topics = unsafe { sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1) };
-        let topics = Owned(topics, sys::rd_kafka_TopicCollection_destroy);
-        // SAFETY: all pointers are live for the call, which copies the request.
-        let event = self.submit(|options, queue| unsafe {
-            sys::rd_kafka_DescribeTopics(self.handle, topics.0, options, queue);
-        })?;
-        let mut replicas = Vec::new();
-        // SAFETY: the event is of the type of the request and owns the descriptions and all they hold.
-        unsafe {
-            let (result, mut count) = (sys::rd_kafka_event_DescribeTopics_result(event.0), 0);
-            let descriptions = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-            for description in elements(descriptions, count) {
-                check_object(sys::rd_kafka_TopicDescription_error(*description))?;
-                let partitions = sys::rd_kafka_TopicDescription_partitions(*description, &mut count);
-                for partition in elements(partitions, count) {
-                    let mut nodes = 0;
-                    sys::rd_kafka_TopicPartitionInfo_replicas(*partition, &mut nodes);
-                    replicas.push(nodes);
-                }
-            }
-        }
-        Ok(replicas)
     }
 
     /// Returns the offsets that the special offsets in `wanted` stand for, such as the end.

@@ -8,6 +8,7 @@
 mod callbacks;
 mod client;
 mod convert;
+mod reader;
 
 use std::ffi::CString;
 use std::ptr;
@@ -23,6 +24,8 @@ use self::client::Client;
 use self::convert::{check, consumer_error, partition_list, read_message, start_list, text};
 use crate::kafka::batch::{Arena, RawBatch};
 use crate::kafka::port::{BatchConsumer, CommitFuture, KafkaError, Rebalance};
+
+pub use reader::TopicReader;
 
 /// A group consumer on librdkafka.
 pub struct NativeConsumer {

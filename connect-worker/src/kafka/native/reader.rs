@@ -1,0 +1,287 @@
+//! A reader of one whole topic: every partition from its beginning, without a group. librdkafka's simple consumer is
+//! used, because its group consumer asks for a coordinator even where partitions are assigned by hand, and that
+//! takes rights on a group which a Java worker does not need.
+#![expect(unsafe_code, reason = "FFI to librdkafka; each block states why it is sound")]
+
+use std::ffi::{CString, c_char};
+use std::ptr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::config::NativeClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka_sys as sys;
+use sys::rd_kafka_resp_err_t as RespErr;
+
+use super::callbacks::{Shared, on_error, on_log, on_queue_event, opaque};
+use super::convert::{check, read_message, slice, text, timeout_ms};
+use crate::kafka::batch::{Arena, RawBatch};
+use crate::kafka::port::KafkaError;
+
+/// Reads a topic from the beginning to the end and goes on from there.
+pub struct TopicReader {
+    client: Arc<Client>,
+    topic: Arc<str>,
+    /// Ends of partitions as the client last met them: it does not move a position over emptied batches.
+    ends: Vec<i64>,
+}
+
+/// The client behind a reader.
+struct Client {
+    handle: *mut sys::rd_kafka_t,
+    topic: *mut sys::rd_kafka_topic_t,
+    queue: *mut sys::rd_kafka_queue_t,
+    // Boxed: librdkafka keeps its address as the opaque pointer of its callbacks.
+    shared: Box<Shared>,
+    name: String,
+    partitions: i32,
+}
+
+// SAFETY: librdkafka's handles, topics and queues may be used from any thread at the same time.
+unsafe impl Send for Client {}
+// SAFETY: as above.
+unsafe impl Sync for Client {}
+
+impl TopicReader {
+    /// Returns a reader that begins to fetch at once.
+    ///
+    /// # Errors
+    /// Fails when librdkafka refuses the configuration.
+    pub fn start(config: &ClientConfig, topic: &str, partitions: i32) -> Result<Self, KafkaError> {
+        let client = Client::new(config, topic, partitions)?;
+        client.start()?;
+        let ends = (0..partitions).map(|_| -1).collect();
+        Ok(Self { client: Arc::new(client), topic: Arc::from(topic), ends })
+    }
+
+    /// Moves at most `max` waiting records into `batch`, without waiting.
+    ///
+    /// # Errors
+    /// Fatal when the topic may not be read. The client tries again by itself.
+    pub fn poll(&mut self, max: usize, batch: &mut RawBatch) -> Result<(), KafkaError> {
+        let mut messages: Vec<*mut sys::rd_kafka_message_t> = Vec::with_capacity(max);
+        // SAFETY: the handle is live; its own queue carries errors and logs only. The buffer has room for `max`
+        // pointers and librdkafka writes the first `count` of them.
+        unsafe {
+            sys::rd_kafka_poll(self.client.handle, 0);
+            let buffer = messages.as_mut_ptr();
+            let count = sys::rd_kafka_consume_batch_queue(self.client.queue, 0, buffer, max);
+            messages.set_len(usize::try_from(count).unwrap_or(0));
+        }
+        if max > 0 && messages.len() == max {
+            // More may wait, and the queue signals only when it was empty before.
+            self.client.shared.ready.notify_one();
+        }
+        self.take(messages, batch)
+    }
+
+    fn take(
+        &mut self,
+        messages: Vec<*mut sys::rd_kafka_message_t>,
+        batch: &mut RawBatch,
+    ) -> Result<(), KafkaError> {
+        let mut outcome = Ok(());
+        for message in messages {
+            // SAFETY: librdkafka filled in a valid pointer that this call owns and destroys below.
+            let borrowed = unsafe { &*message };
+            match borrowed.err {
+                RespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {
+                    let mut arena = Arena::with_capacity(borrowed.len + borrowed.key_len);
+                    batch.records.push(read_message(borrowed, Arc::clone(&self.topic), &mut arena));
+                }
+                RespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                    let index = usize::try_from(borrowed.partition).unwrap_or(usize::MAX);
+                    if let Some(end) = self.ends.get_mut(index) {
+                        *end = borrowed.offset;
+                    }
+                }
+                code => outcome = self.problem(code, borrowed),
+            }
+            // SAFETY: the pointer came from librdkafka and is destroyed once.
+            unsafe { sys::rd_kafka_message_destroy(message) };
+        }
+        outcome
+    }
+
+    fn problem(&self, code: RespErr, message: &sys::rd_kafka_message_t) -> Result<(), KafkaError> {
+        // SAFETY: librdkafka gives pointer and length of the error's text.
+        let detail = unsafe { slice(message.payload, message.len) };
+        let detail = detail.map(String::from_utf8_lossy).unwrap_or_default();
+        match self.client.refusal(code) {
+            Some(refusal) => Err(refusal),
+            None => {
+                let (topic, partition) = (&self.topic, message.partition);
+                tracing::warn!(%topic, partition, %detail, "reading an internal topic is disturbed; it goes on");
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until a poll may find something. Cancel safe.
+    pub async fn ready(&self) {
+        self.client.shared.ready.notified().await;
+    }
+
+    /// Returns the offset of the next record of each partition, past transaction markers; negative where nothing is
+    /// known yet. Everything before it has been polled.
+    pub fn positions(&self) -> Vec<i64> {
+        let known = self.client.positions();
+        known.into_iter().zip(&self.ends).map(|(position, end)| position.max(*end)).collect()
+    }
+
+    /// Returns the end offset of each partition; with `read_committed` the end of what is decided. Blocks a thread
+    /// of its own for at most `timeout`.
+    ///
+    /// # Errors
+    /// Fatal when the topic may not be described, else retriable.
+    pub fn end_offsets(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Vec<i64>, KafkaError>> + Send + 'static {
+        let client = Arc::clone(&self.client);
+        async move {
+            let joined = tokio::task::spawn_blocking(move || client.end_offsets(timeout)).await;
+            joined.unwrap_or_else(|error| Err(KafkaError::Fatal(format!("calling librdkafka: {error}"))))
+        }
+    }
+
+    /// Closes the client.
+    pub async fn close(self) {
+        // Joining librdkafka's threads disturbs nobody on a blocking thread.
+        tokio::task::spawn_blocking(move || drop(self)).await.ok();
+    }
+}
+
+impl Client {
+    fn new(config: &ClientConfig, name: &str, partitions: i32) -> Result<Self, KafkaError> {
+        let native = config.create_native_config().map_err(|error| KafkaError::Config(error.to_string()))?;
+        let c_name = CString::new(name)
+            .map_err(|_| KafkaError::Config(format!("topic name `{}`", name.escape_debug())))?;
+        let shared = Box::<Shared>::default();
+        let handle = create_handle(native, &shared)?;
+        // SAFETY: the handle is live and the name is copied; a null configuration asks for the defaults. Topic and
+        // queue are released in `drop`, before the handle.
+        let (topic, queue) = unsafe {
+            let topic = sys::rd_kafka_topic_new(handle, c_name.as_ptr(), ptr::null_mut());
+            let queue = sys::rd_kafka_queue_new(handle);
+            sys::rd_kafka_queue_cb_event_enable(queue, Some(on_queue_event), opaque(&shared));
+            (topic, queue)
+        };
+        Ok(Self { handle, topic, queue, shared, name: name.to_owned(), partitions })
+    }
+
+    fn start(&self) -> Result<(), KafkaError> {
+        if self.topic.is_null() {
+            return Err(KafkaError::Config(format!("librdkafka refuses the topic name `{}`", self.name)));
+        }
+        let beginning = i64::from(sys::RD_KAFKA_OFFSET_BEGINNING);
+        for partition in 0..self.partitions {
+            // SAFETY: topic and queue are live.
+            let code =
+                unsafe { sys::rd_kafka_consume_start_queue(self.topic, partition, beginning, self.queue) };
+            if code != 0 {
+                return Err(KafkaError::Fatal(format!("reading partition {partition} of `{}`", self.name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&self, offset: Offset) -> Result<TopicPartitionList, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(usize::try_from(self.partitions).unwrap_or(0));
+        for partition in 0..self.partitions {
+            let added = list.add_partition_offset(&self.name, partition, offset);
+            added.map_err(|error| KafkaError::Fatal(error.to_string()))?;
+        }
+        Ok(list)
+    }
+
+    fn positions(&self) -> Vec<i64> {
+        let Ok(list) = self.list(Offset::Invalid) else { return Vec::new() };
+        // SAFETY: both pointers are live; librdkafka writes the offsets into the list.
+        unsafe { sys::rd_kafka_position(self.handle, list.ptr()) };
+        raw_offsets(&list)
+    }
+
+    fn end_offsets(&self, timeout: Duration) -> Result<Vec<i64>, KafkaError> {
+        let what = format!("listing end offsets of topic `{}`", self.name);
+        let list = self.list(Offset::End)?;
+        // SAFETY: both pointers are live; librdkafka writes the offsets into the list. The isolation level is the
+        // consumer's (`rd_kafka_ListOffsetsRequest`).
+        let code = unsafe { sys::rd_kafka_offsets_for_times(self.handle, list.ptr(), timeout_ms(timeout)) };
+        if let Some(refusal) = self.refusal(code) {
+            return Err(refusal);
+        }
+        check(&what, code)?;
+        for element in list.elements() {
+            if let Err(error) = element.error() {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+                let refusal = (code == RDKafkaErrorCode::TopicAuthorizationFailed).then(|| self.unreadable());
+                return Err(refusal.unwrap_or_else(|| KafkaError::Retriable(format!("{what}: {code}"))));
+            }
+        }
+        let ends = raw_offsets(&list);
+        match ends.iter().all(|end| *end >= 0) {
+            true => Ok(ends),
+            false => Err(KafkaError::Retriable(format!("{what}: a partition has no answer"))),
+        }
+    }
+
+    /// Returns the error of a code that means a right is missing.
+    fn refusal(&self, code: RespErr) -> Option<KafkaError> {
+        (code == RespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED).then(|| self.unreadable())
+    }
+
+    fn unreadable(&self) -> KafkaError {
+        KafkaError::Fatal(format!(
+            "reading topic `{0}`: not authorised; the principal needs READ and DESCRIBE on the topic `{0}`",
+            self.name
+        ))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // SAFETY: last use of the objects. Fetching is stopped before the queue goes, the topic before the handle.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(self.queue, None, ptr::null_mut());
+            if !self.topic.is_null() {
+                for partition in 0..self.partitions {
+                    sys::rd_kafka_consume_stop(self.topic, partition);
+                }
+                sys::rd_kafka_topic_destroy(self.topic);
+            }
+            sys::rd_kafka_queue_destroy(self.queue);
+            sys::rd_kafka_destroy(self.handle);
+        }
+    }
+}
+
+fn create_handle(native: NativeClientConfig, shared: &Shared) -> Result<*mut sys::rd_kafka_t, KafkaError> {
+    let mut reason = [0 as c_char; 512];
+    // SAFETY: `native` is a live configuration that librdkafka takes over when it returns a handle; `shared`
+    // outlives the handle because `Client` drops the handle first.
+    unsafe {
+        let conf = native.ptr();
+        sys::rd_kafka_conf_set_opaque(conf, opaque(shared));
+        sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
+        sys::rd_kafka_conf_set_log_cb(conf, Some(on_log));
+        let kind = sys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
+        let handle = sys::rd_kafka_new(kind, conf, reason.as_mut_ptr(), reason.len());
+        if handle.is_null() {
+            return Err(KafkaError::Config(text(reason.as_ptr())));
+        }
+        std::mem::forget(native);
+        Ok(handle)
+    }
+}
+
+/// Returns the offsets of a list as librdkafka wrote them: negative ones have special meanings.
+fn raw_offsets(list: &TopicPartitionList) -> Vec<i64> {
+    // SAFETY: the list is live and its elements belong to it.
+    let elements = unsafe {
+        let list = &*list.ptr();
+        std::slice::from_raw_parts(list.elems, usize::try_from(list.cnt).unwrap_or(0))
+    };
+    elements.iter().map(|element| element.offset).collect()
+}
