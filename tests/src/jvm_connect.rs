@@ -3,12 +3,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::ExitStatus,
     time::Duration,
 };
 
 use tempfile::TempDir;
 
 use crate::{
+    api::Api,
+    group::Group,
     kafka::java,
     process::{Process, free_port},
 };
@@ -19,7 +22,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct JvmConnect {
     process: Process,
-    port: u16,
+    api: Api,
     folder: TempDir,
 }
 
@@ -29,28 +32,35 @@ impl JvmConnect {
         let folder = folder();
         let offsets = folder.path().join("offsets");
         let own = format!("offset.storage.file.filename={}\n", offsets.display());
-        Self::start(folder, "ConnectStandalone", bootstrap, &own, connectors)
+        let port = free_port();
+        let file = worker_properties(bootstrap, port) + &own;
+        Self::start(folder, "ConnectStandalone", port, &file, connectors)
     }
 
     /// Starts a distributed worker as the only member of the group `group`.
     pub fn distributed(bootstrap: &str, group: &str) -> Self {
-        let own = format!(
-            "group.id={group}\n\
-             config.storage.topic={group}-configs\n\
-             config.storage.replication.factor=1\n\
-             offset.storage.topic={group}-offsets\n\
-             offset.storage.replication.factor=1\n\
-             offset.storage.partitions=5\n\
-             status.storage.topic={group}-status\n\
-             status.storage.replication.factor=1\n\
-             scheduled.rebalance.max.delay.ms=0\n"
-        );
-        Self::start(folder(), "ConnectDistributed", bootstrap, &own, &[])
+        Self::member(&Group::new(bootstrap, group))
+    }
+
+    /// Starts a worker of a cluster and waits until it has joined.
+    pub fn member(group: &Group) -> Self {
+        let port = free_port();
+        Self::start(folder(), "ConnectDistributed", port, &group.file(port), &[])
     }
 
     /// Returns `http://host:port` of the worker.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.api.url().to_owned()
+    }
+
+    /// Returns the worker's REST interface.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Returns everything that the worker logged.
+    pub fn log(&self) -> String {
+        self.process.log()
     }
 
     /// Returns a folder for files that connectors read and write.
@@ -64,16 +74,24 @@ impl JvmConnect {
     }
 
     /// Stops the worker in the ordinary way.
-    pub fn stop(&mut self) {
-        self.process.terminate();
+    pub fn stop(&mut self) -> ExitStatus {
+        self.process.terminate()
     }
 
-    fn start(folder: TempDir, class: &str, bootstrap: &str, own: &str, connectors: &[&Path]) -> Self {
-        let port = free_port();
+    /// Kills the worker at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Sends the worker a signal such as `TERM`, `STOP` or `CONT`.
+    pub fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    fn start(folder: TempDir, class: &str, port: u16, file: &str, connectors: &[&Path]) -> Self {
         let properties: PathBuf = folder.path().join("worker.properties");
-        fs::write(&properties, format!("{}{own}", worker_properties(bootstrap, port)))
-            .expect("a file is written");
-        let mut command = java("512m");
+        fs::write(&properties, file).expect("a file is written");
+        let mut command = java("256m");
         command.arg(format!("org.apache.kafka.connect.cli.{class}")).arg(&properties).args(connectors);
         let mut process = Process::start("jvm connect", &mut command, &folder.path().join("log"));
         process.await_log("Kafka Connect started", START_LIMIT);
@@ -81,7 +99,8 @@ impl JvmConnect {
         if class == "ConnectDistributed" {
             process.await_log("Starting connectors and tasks using config offset", START_LIMIT);
         }
-        Self { process, port, folder }
+        let api = Api::new(format!("http://127.0.0.1:{port}"));
+        Self { process, api, folder }
     }
 }
 

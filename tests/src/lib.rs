@@ -3,8 +3,10 @@
 //! Nothing here is part of the product. Every service listens on loopback, keeps its files in a temporary folder and
 //! dies with the test process, also when that is killed.
 
+pub mod api;
 pub mod fault_s3;
 pub mod golden;
+pub mod group;
 pub mod jvm_connect;
 pub mod kafka;
 pub mod oracle;

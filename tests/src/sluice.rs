@@ -7,11 +7,12 @@ use std::{
     time::Duration,
 };
 
-use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
+    api::Api,
+    group::Group,
     jvm_connect::worker_properties,
     process::{Process, free_port},
     s3::{ACCESS_KEY, SECRET_KEY},
@@ -20,12 +21,12 @@ use crate::{
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STATE_LIMIT: Duration = Duration::from_secs(60);
-const REQUEST_LIMIT: Duration = Duration::from_secs(100);
 
 /// How a worker is to be started.
 #[derive(Clone, Debug)]
 pub struct Setup {
     bootstrap: String,
+    group: Option<Group>,
     connectors: Vec<(String, String)>,
     variables: Vec<(String, String)>,
     worker: String,
@@ -35,7 +36,18 @@ impl Setup {
     /// Returns the set-up of a standalone worker without connectors.
     pub fn new(bootstrap: &str) -> Self {
         let variables = vec![("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned())];
-        Self { bootstrap: bootstrap.to_owned(), connectors: Vec::new(), variables, worker: String::new() }
+        Self {
+            bootstrap: bootstrap.to_owned(),
+            group: None,
+            connectors: Vec::new(),
+            variables,
+            worker: String::new(),
+        }
+    }
+
+    /// Returns the set-up of a worker of a cluster.
+    pub fn member(group: &Group) -> Self {
+        Self { group: Some(group.clone()), ..Self::new(group.bootstrap()) }
     }
 
     /// Adds a connector file that is given to the program.
@@ -73,19 +85,21 @@ impl Setup {
     pub fn spawn(self) -> Sluice {
         let folder = tempfile::Builder::new().prefix("sluice").tempdir().expect("a temporary folder is made");
         let port = free_port();
-        let offsets = folder.path().join("offsets");
-        let text = format!(
-            "{}offset.storage.file.filename={}\n{}",
-            worker_properties(&self.bootstrap, port),
-            offsets.display(),
-            self.worker
-        );
+        let text = match &self.group {
+            Some(group) => group.file(port),
+            None => {
+                let offsets = folder.path().join("offsets");
+                let own = format!("offset.storage.file.filename={}\n", offsets.display());
+                worker_properties(&self.bootstrap, port) + &own
+            }
+        } + &self.worker;
         fs::write(folder.path().join("worker.properties"), text).expect("a file is written");
         for (file, text) in &self.connectors {
             fs::write(folder.path().join(file), text).expect("a file is written");
         }
         let process = launch(&self, folder.path());
-        Sluice { process, port, setup: self, client: client(), folder }
+        let api = Api::new(format!("http://127.0.0.1:{port}"));
+        Sluice { process, port, setup: self, api, folder }
     }
 }
 
@@ -95,14 +109,19 @@ pub struct Sluice {
     process: Process,
     port: u16,
     setup: Setup,
-    client: Client,
+    api: Api,
     folder: TempDir,
 }
 
 impl Sluice {
     /// Returns `http://host:port` of the worker.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.api.url().to_owned()
+    }
+
+    /// Returns the worker's REST interface.
+    pub fn api(&self) -> &Api {
+        &self.api
     }
 
     /// Returns a folder for files that connectors read and write.
@@ -157,19 +176,7 @@ impl Sluice {
 
     /// Sends a request and returns status and body; a body that is not JSON is a string, and no answer is status 0.
     pub async fn request(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let method = method.parse().expect("a method is a token");
-        let mut call = self.client.request(method, format!("{}{path}", self.url()));
-        if let Some(body) = body {
-            call = call.json(body);
-        }
-        match call.send().await {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                let text = response.text().await.unwrap_or_default();
-                (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
-            }
-            Err(error) => (0, Value::String(error.to_string())),
-        }
+        self.api.request(method, path, body).await
     }
 
     /// Creates a connector over REST.
@@ -177,9 +184,7 @@ impl Sluice {
     /// # Panics
     /// When the worker refuses it.
     pub async fn create(&self, name: &str, config: &Value) {
-        let body = serde_json::json!({ "name": name, "config": config });
-        let answer = self.request("POST", "/connectors", Some(&body)).await;
-        assert_eq!(answer.0, 201, "creating {name}: {}", answer.1);
+        self.api.create(name, config).await;
     }
 
     /// Waits until the connector's task 0 is in `state` and returns the status.
@@ -187,11 +192,12 @@ impl Sluice {
     /// # Panics
     /// When that does not come to pass within a minute.
     pub async fn await_task(&self, name: &str, state: &str) -> Value {
-        wait::until(&format!("task {name}-0 being {state}"), STATE_LIMIT, async || {
-            let (_, status) = self.get(&format!("/connectors/{name}/status")).await;
-            if status["tasks"][0]["state"] == state { Ok(status) } else { Err(status.to_string()) }
-        })
-        .await
+        self.api.await_task(name, state).await
+    }
+
+    /// Sends the worker a signal such as `TERM`, `STOP` or `CONT`.
+    pub fn signal(&self, signal: &str) {
+        self.process.signal(signal);
     }
 
     /// Waits until the worker's log holds `text`.
@@ -209,13 +215,10 @@ fn launch(setup: &Setup, folder: &Path) -> Process {
         command.env_remove(name);
     }
     command.envs(setup.variables.iter().map(|(name, value)| (name, value)));
-    command.arg("standalone").arg(folder.join("worker.properties"));
+    command.arg(if setup.group.is_some() { "distributed" } else { "standalone" });
+    command.arg(folder.join("worker.properties"));
     command.args(setup.connectors.iter().map(|(file, _)| folder.join(file)));
     Process::start("sluice", &mut command, &folder.join("log"))
-}
-
-fn client() -> Client {
-    Client::builder().timeout(REQUEST_LIMIT).build().expect("an HTTP client is made")
 }
 
 /// Returns the program: the one that `SLUICE_BIN` names, or the one built beside this test.
