@@ -5,6 +5,8 @@ mod boundary;
 mod fencing;
 mod secondary;
 mod source_loop;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 pub use fencing::{ExactlyOnce, SourceFencing};
