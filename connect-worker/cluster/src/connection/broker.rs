@@ -4,21 +4,29 @@ use std::{collections::HashMap, io, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{
-    messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader},
+    error::ResponseError,
+    messages::{
+        ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader,
+        SaslAuthenticateRequest, SaslHandshakeRequest, SaslHandshakeResponse,
+    },
     protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::connection::{
     BrokerAddress, ConnectionError, ConnectionSettings, ErrorKind,
+    sasl::Sasl,
+    tls,
     transport::{self, Stream},
 };
 
 /// Largest answer that is read; the answers asked for here are far smaller.
 const RESPONSE_LIMIT_BYTES: usize = 64 << 20;
+/// Part of a login's lifetime after which the client logs in again.
+const LOGIN_USED: f64 = 0.85;
 const UNSUPPORTED_VERSION: i16 = 35;
 /// `ApiVersions` of brokers since 2.4. Older ones answer with an error and are asked again in version 0.
 const API_VERSIONS: i16 = 3;
@@ -33,6 +41,9 @@ pub struct BrokerConnection {
     versions: HashMap<i16, (i16, i16)>,
     correlation: i32,
     is_broken: bool,
+    sasl: Option<Sasl>,
+    /// When to log in again: the broker closes the connection at the end of a login's lifetime (KIP-368).
+    login_due: Option<Instant>,
 }
 
 impl BrokerConnection {
@@ -53,8 +64,11 @@ impl BrokerConnection {
             versions: HashMap::new(),
             correlation: 0,
             is_broken: false,
+            sasl: settings.security.sasl.clone(),
+            login_due: None,
         };
         connection.negotiate().await?;
+        connection.log_in().await?;
         Ok(connection)
     }
 
@@ -107,6 +121,17 @@ impl BrokerConnection {
         request: &R,
         limit: Duration,
     ) -> Result<R::Response, ConnectionError> {
+        if self.login_due.is_some_and(|due| Instant::now() >= due) {
+            self.log_in().await?;
+        }
+        self.send(request, limit).await
+    }
+
+    async fn send<R: Request>(
+        &mut self,
+        request: &R,
+        limit: Duration,
+    ) -> Result<R::Response, ConnectionError> {
         let version = self.version::<R>()?;
         let body = self.exchange(request, version, limit).await?;
         decode::<R>(body, version).map_err(|cause| self.nonsense(&cause))
@@ -132,6 +157,57 @@ impl BrokerConnection {
         Ok(())
     }
 
+    async fn log_in(&mut self) -> Result<(), ConnectionError> {
+        let Some(sasl) = self.sasl.clone() else { return Ok(()) };
+        let request =
+            SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(sasl.mechanism()));
+        let answer = self.send(&request, self.request_timeout).await?;
+        self.check_handshake(&sasl, &answer)?;
+        let mut dialogue = sasl.begin().await?;
+        let mut message = dialogue.open();
+        loop {
+            let said = Instant::now();
+            let request = SaslAuthenticateRequest::default().with_auth_bytes(Bytes::from(message));
+            let answer = self.send(&request, self.request_timeout).await?;
+            if answer.error_code != 0 {
+                let cause = answer.error_message.unwrap_or_default();
+                return Err(self.refused(&sasl, &cause));
+            }
+            match dialogue.hear(&answer.auth_bytes).map_err(|cause| self.refused(&sasl, &cause))? {
+                Some(next) => message = next,
+                None => {
+                    let life = u64::try_from(answer.session_lifetime_ms).unwrap_or(0);
+                    let life = Duration::from_millis(life).mul_f64(LOGIN_USED);
+                    self.login_due = (!life.is_zero()).then(|| said + life);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn check_handshake(&self, sasl: &Sasl, answer: &SaslHandshakeResponse) -> Result<(), ConnectionError> {
+        let cause = match ResponseError::try_from_code(answer.error_code) {
+            None => return Ok(()),
+            Some(ResponseError::UnsupportedSaslMechanism) => {
+                let offered: Vec<&str> = answer.mechanisms.iter().map(|name| &**name).collect();
+                format!("the listener offers {offered:?} only; check `sasl.mechanism`")
+            }
+            Some(ResponseError::IllegalSaslState) => {
+                "the listener wants no login; set `security.protocol` to \
+                 PLAINTEXT or SSL, or use another port"
+                    .to_owned()
+            }
+            Some(other) => format!("{other:?}"),
+        };
+        Err(self.refused(sasl, &cause))
+    }
+
+    fn refused(&self, sasl: &Sasl, cause: &str) -> ConnectionError {
+        let (address, who, mechanism) = (&self.address, sasl.who(), sasl.mechanism());
+        let text = format!("logging in to `{address}` as {who} with {mechanism}: {cause}");
+        ConnectionError::new(ErrorKind::Authentication, text)
+    }
+
     /// Sends one frame and returns the body of the answer's frame, after its header.
     async fn exchange<R: Request>(
         &mut self,
@@ -149,7 +225,9 @@ impl BrokerConnection {
         self.is_broken = true;
         let mut body = match timeout(limit, round_trip(&mut self.stream, &frame)).await {
             Ok(Ok(body)) => body,
-            Ok(Err(RoundTrip::Io(error))) => return Err(self.lost(&error)),
+            Ok(Err(RoundTrip::Io(error))) => {
+                return Err(tls::explain(&self.address, &error).unwrap_or_else(|| self.lost(&error)));
+            }
             Ok(Err(RoundTrip::Foreign(kind, text))) => {
                 return Err(ConnectionError::new(kind, format!("talking to `{}`: {text}", self.address)));
             }

@@ -8,8 +8,12 @@ mod backoff;
 mod broker;
 mod directory;
 mod error;
+mod pem;
+mod sasl;
 mod security;
 mod settings;
+mod stores;
+mod tls;
 mod transport;
 
 pub use address::BrokerAddress;

@@ -27,7 +27,17 @@ pub(crate) async fn open(
     settings: &ConnectionSettings,
 ) -> Result<Box<dyn Stream>, ConnectionError> {
     let tcp = dial(address, settings.setup_timeout).await?;
-    Ok(Box::new(tcp))
+    match &settings.security.tls {
+        None => Ok(Box::new(tcp)),
+        Some(tls) => {
+            let shaken = timeout(settings.setup_timeout, tls.connect(address, tcp)).await;
+            let late = |_| {
+                let text = format!("shaking hands with `{address}`: no answer; does the listener speak TLS?");
+                ConnectionError::new(ErrorKind::Timeout, text)
+            };
+            Ok(Box::new(shaken.map_err(late)??))
+        }
+    }
 }
 
 /// Opens a TCP connection to the first address of the host that accepts one.
