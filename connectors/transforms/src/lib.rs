@@ -1,10 +1,14 @@
-//! The transforms and predicates of Apache Kafka, under their JVM class names. They change single records and do no
+//! The transforms and predicates of Apache Kafka, and others that people add everywhere, under their JVM class names.
+//! They change single records and do no
 //! I/O; the worker makes them by name and calls them for every record.
 
 mod cast;
 mod cast_value;
+mod condition_filter;
 mod date_format;
+mod drop;
 mod extract_field;
+mod extract_topic;
 mod field_path;
 mod flatten;
 mod header_from;
@@ -13,6 +17,7 @@ mod hoist_field;
 mod insert_field;
 mod java_map;
 mod java_regex;
+mod json_path;
 mod mask_field;
 mod plugins;
 mod predicates;
@@ -24,7 +29,9 @@ mod set_schema_metadata;
 mod settings;
 mod side;
 mod timestamp_converter;
+mod timestamp_now;
 mod timestamp_router;
+mod tombstone_handler;
 mod value_to_key;
 
 pub use crate::plugins::plugins;

@@ -3,7 +3,10 @@
 use connect_core::plugin::{Factory, PluginInfo};
 
 use crate::cast::Cast;
+use crate::condition_filter::ConditionFilter;
+use crate::drop::Drop;
 use crate::extract_field::ExtractField;
+use crate::extract_topic::{ExtractTopic, Place};
 use crate::flatten::Flatten;
 use crate::header_from::HeaderFrom;
 use crate::headers::{DropHeaders, InsertHeader};
@@ -16,18 +19,22 @@ use crate::replace_field::ReplaceField;
 use crate::set_schema_metadata::SetSchemaMetadata;
 use crate::side::Side;
 use crate::timestamp_converter::TimestampConverter;
+use crate::timestamp_now::TimestampNow;
 use crate::timestamp_router::TimestampRouter;
+use crate::tombstone_handler::TombstoneHandler;
 use crate::value_to_key::ValueToKey;
 
-/// The version of Apache Kafka whose behaviour the transforms have.
-const VERSION: &str = "4.3.1";
+/// The version of Apache Kafka whose behaviour its transforms have.
+const KAFKA: &str = "4.3.1";
+/// The version of transforms that Kafka does not bring.
+const OWN: &str = env!("CARGO_PKG_VERSION");
 
-/// Lists plug-ins of Kafka's package for transforms by the rest of their class names.
+/// Lists plug-ins of one package by the rest of their class names.
 macro_rules! plugins {
-    ($($kind:ident $name:literal => $new:expr;)*) => {
-        vec![$(PluginInfo {
-            class: concat!("org.apache.kafka.connect.transforms.", $name),
-            version: VERSION,
+    ($package:literal, $version:expr; $($kind:ident $name:literal => $new:expr;)*) => {
+        [$(PluginInfo {
+            class: concat!($package, ".", $name),
+            version: $version,
             factory: Factory::$kind(|| Box::new($new)),
         }),*]
     };
@@ -35,7 +42,31 @@ macro_rules! plugins {
 
 /// Returns all transforms and predicates.
 pub fn plugins() -> Vec<PluginInfo> {
-    plugins! {
+    let mut all = kafka_plugins().to_vec();
+    all.extend(confluent_plugins());
+    all.push(PluginInfo {
+        class: "com.github.jcustenborder.kafka.connect.transform.common.TimestampNow",
+        version: OWN,
+        factory: Factory::Transform(|| Box::new(TimestampNow)),
+    });
+    all
+}
+
+fn confluent_plugins() -> impl IntoIterator<Item = PluginInfo> {
+    plugins! { "io.confluent.connect.transforms", OWN;
+        Transform "Drop$Key" => Drop::new(Side::Key);
+        Transform "Drop$Value" => Drop::new(Side::Value);
+        Transform "ExtractTopic$Header" => ExtractTopic::new(Place::Header);
+        Transform "ExtractTopic$Key" => ExtractTopic::new(Place::In(Side::Key));
+        Transform "ExtractTopic$Value" => ExtractTopic::new(Place::In(Side::Value));
+        Transform "Filter$Key" => ConditionFilter::new(Side::Key);
+        Transform "Filter$Value" => ConditionFilter::new(Side::Value);
+        Transform "TombstoneHandler" => TombstoneHandler::default();
+    }
+}
+
+fn kafka_plugins() -> [PluginInfo; 29] {
+    plugins! { "org.apache.kafka.connect.transforms", KAFKA;
         Transform "Cast$Key" => Cast::new(Side::Key);
         Transform "Cast$Value" => Cast::new(Side::Value);
         Transform "DropHeaders" => DropHeaders::default();
@@ -77,7 +108,6 @@ mod tests {
     #[test]
     fn every_plugin_answers_to_its_class() {
         let registry = Registry::new(plugins());
-        assert_eq!(registry.plugins().len(), 29);
         let kinds = [PluginKind::Transformation, PluginKind::Predicate];
         for plugin in plugins() {
             let found = registry.find(&kinds, plugin.class).map(|found| found.class).ok();
