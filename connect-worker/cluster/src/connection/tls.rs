@@ -103,7 +103,8 @@ impl std::fmt::Debug for Tls {
 pub(crate) fn explain(address: &BrokerAddress, error: &io::Error) -> Option<ConnectionError> {
     let inner = error.get_ref()?.downcast_ref::<Error>()?;
     let text = match inner {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // A bad signature comes of another CA with the name of a trusted one.
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "the broker's certificate is not trusted; put its CA into `ssl.truststore.location` or \
              `ssl.truststore.certificates`"
                 .to_owned()

@@ -30,9 +30,10 @@ struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("signed");
         Self { issuer: Issuer::new(params, key), certificate }
@@ -98,7 +99,7 @@ async fn shake(
 
 #[tokio::test]
 async fn server_is_trusted_by_its_ca_or_by_itself_and_by_no_other() {
-    let (ours, other) = (Authority::new(), Authority::new());
+    let (ours, other) = (Authority::new("ours"), Authority::new("other"));
     let server = ours.sign("localhost");
     let folder = tempfile::tempdir().expect("a folder");
     let location = folder.path().join("ca.pem");
@@ -118,7 +119,7 @@ async fn server_is_trusted_by_its_ca_or_by_itself_and_by_no_other() {
 
 #[tokio::test]
 async fn host_name_is_checked_unless_the_algorithm_is_empty() {
-    let ours = Authority::new();
+    let ours = Authority::new("ours");
     let server = ours.sign("broker.example");
     for trust in [ours.certificate.pem(), server.certificate.pem()] {
         let mut client = vec![("ssl.truststore.certificates", trust.as_str())];
@@ -135,7 +136,7 @@ async fn host_name_is_checked_unless_the_algorithm_is_empty() {
 
 #[tokio::test]
 async fn client_shows_its_certificate_from_each_kind_of_store() {
-    let (ours, clients) = (Authority::new(), Authority::new());
+    let (ours, clients) = (Authority::new("ours"), Authority::new("other"));
     let (server, client) = (ours.sign("localhost"), clients.sign("worker"));
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
@@ -175,7 +176,7 @@ async fn client_shows_its_certificate_from_each_kind_of_store() {
 
 #[tokio::test]
 async fn pkcs12_trust_store_serves() {
-    let ours = Authority::new();
+    let ours = Authority::new("ours");
     let folder = tempfile::tempdir().expect("a folder");
     let location = folder.path().join("trust.p12");
     let mut store = KeyStore::new();
@@ -192,7 +193,7 @@ async fn pkcs12_trust_store_serves() {
 
 #[test]
 fn settings_that_cannot_be_used_are_refused_by_name_and_without_secrets() {
-    let client = Authority::new().sign("worker");
+    let client = Authority::new("ours").sign("worker");
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let (store, encrypted_pem) = (at("client.p12"), at("encrypted.pem"));
@@ -234,7 +235,7 @@ fn settings_that_cannot_be_used_are_refused_by_name_and_without_secrets() {
             "`ssl.key.password` is wrong",
         ),
         (vec![trusting, ("ssl.enabled.protocols", "SSLv3")], "`ssl.enabled.protocols` is `SSLv3`"),
-        (vec![trusting, ("ssl.endpoint.identification.algorithm", "LDAPS")], "is `LDAPS`"),
+        (vec![trusting, ("ssl.endpoint.identification.algorithm", "LDAPS")], "is `ldaps`"),
     ] {
         let error = Tls::from_props(&props(&pairs)).expect_err("refused").to_string();
         assert!(error.contains(part) && !error.contains("wrong-secret"), "{error}");
@@ -245,8 +246,8 @@ fn encrypted(key: &KeyPair, password: &str) -> String {
     let der = key.serialize_der();
     let info = PrivateKeyInfoRef::try_from(der.as_slice()).expect("a key");
     let salt = [7; 16];
-    let parameters =
-        pkcs8::pkcs5::pbes2::Parameters::pbkdf2_sha256_aes256cbc(4096, &salt, [9; 16]).expect("parameters");
+    let parameters = pkcs8::pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(4096, &salt, [9; 16])
+        .expect("parameters");
     let coded = info.encrypt_with_params(parameters, password).expect("encrypted");
     let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, coded.as_bytes());
     format!("-----BEGIN ENCRYPTED PRIVATE KEY-----\n{text}\n-----END ENCRYPTED PRIVATE KEY-----\n")
