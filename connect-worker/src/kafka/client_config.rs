@@ -86,6 +86,16 @@ const WITHOUT_COUNTERPART: &[&str] = &[
     "sasl.client.callback.handler.class",
 ];
 
+/// Java keys that `translate` treats on their own.
+const TRANSLATED: &[&str] = &[
+    "auto.offset.reset",
+    "partition.assignment.strategy",
+    "buffer.memory",
+    "compression.gzip.level",
+    "compression.zstd.level",
+    "request.timeout.ms",
+];
+
 /// Defaults of the Java client where librdkafka's differ, and settings that bound memory.
 fn defaults(kind: ClientKind) -> &'static [(&'static str, &'static str)] {
     match kind {
@@ -147,6 +157,18 @@ pub fn to_librdkafka(kind: ClientKind, props: &Props) -> Result<ClientConfig, Ka
     }
     security::translate(props, &mut config)?;
     Ok(config)
+}
+
+/// Returns the settings without those that no client knows: those of a worker that its clients inherit.
+#[must_use]
+pub fn without_foreign_keys(props: &Props) -> Props {
+    let is_own = |key: &str, value: &str| {
+        let renamed = RENAMED.iter().any(|(java, _)| *java == key);
+        let is_javas = renamed || security::owns(key) || WITHOUT_COUNTERPART.contains(&key);
+        is_javas || TRANSLATED.contains(&key) || is_known(key, value)
+    };
+    let own = props.iter().filter(|(key, value)| is_own(key, value.trim()));
+    own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn translate(kind: ClientKind, key: &str, value: &str, config: &mut ClientConfig) -> Result<(), KafkaError> {

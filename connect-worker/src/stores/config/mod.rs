@@ -1,14 +1,22 @@
 //! The log of configuration records: connectors, task configurations, target states and what else workers of one
 //! cluster share. Standalone mode keeps it in memory, distributed mode in the config topic.
 
+mod codec;
+mod kafka;
+mod leader;
 mod memory;
 mod record;
+mod replay;
+mod snapshot;
+mod writing;
 
 use connect_core::error::ConnectError;
 use tokio::sync::oneshot;
 
+pub use kafka::{KafkaConfigStore, OpenConfigStore};
 pub use memory::MemoryConfigStore;
 pub use record::{ConfigRecord, RestartRequest, SessionKey, TargetState};
+pub use snapshot::read_config_topic;
 
 /// A record that was read from the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

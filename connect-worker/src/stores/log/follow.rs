@@ -89,7 +89,7 @@ impl Follower {
         }
     }
 
-    async fn ends_at_start(&self, deadline: Instant) -> Result<Vec<i64>, KafkaError> {
+    async fn ends_at_start(&mut self, deadline: Instant) -> Result<Vec<i64>, KafkaError> {
         loop {
             match self.reader.end_offsets(END_TIMEOUT).await {
                 Err(KafkaError::Retriable(reason)) if Instant::now() + END_RETRY < deadline => {

@@ -1,0 +1,133 @@
+//! The leader's way of writing when sources run exactly once: one transaction a batch, by a producer that fences
+//! the leaders before it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connect_core::config::Props;
+use connect_core::error::ConnectError;
+use connect_core::record::RawHeaders;
+use tokio::time::{Instant, timeout_at};
+
+use crate::kafka::client_config::without_foreign_keys;
+use crate::kafka::producer::{
+    OutgoingRecord, SendError, TransactionError, TransactionalProducer, TransactionalProducers,
+};
+use crate::stores::config::ConfigWriteError;
+use crate::stores::config::codec::{Entry, encode};
+
+/// How long a claim may take (`max.block.ms` of the Java producer).
+const CLAIM_TIMEOUT: Duration = Duration::from_secs(60);
+/// Pause between two attempts of a step.
+const STEP_RETRY: Duration = Duration::from_millis(50);
+const UNCLAIMED: &str = "Cannot produce to config topic without claiming write privileges first";
+const FENCED: &str = "Failed to write to config topic; this may be due to a transient error and the request can be \
+                      safely retried";
+
+/// Writes as the leader, if it has claimed to be.
+pub(super) struct Leader {
+    topic: Arc<str>,
+    props: Props,
+    producers: TransactionalProducers,
+    producer: Option<Box<dyn TransactionalProducer>>,
+}
+
+impl Leader {
+    pub(super) fn new(topic: &Arc<str>, props: &Props, producers: TransactionalProducers) -> Self {
+        Self { topic: Arc::clone(topic), props: without_foreign_keys(props), producers, producer: None }
+    }
+
+    /// Fences former leaders, unless the right to write was not lost since the last claim.
+    pub(super) async fn claim(&mut self) -> Result<(), ConfigWriteError> {
+        if self.producer.is_some() {
+            return Ok(());
+        }
+        let failed = |reason: String| {
+            let context = "Unable to create and initialize producer for config topic";
+            ConfigWriteError::Failed(ConnectError::fatal(context).because(ConnectError::fatal(reason)))
+        };
+        let producer = (self.producers)(&self.props).map_err(|error| failed(error.to_string()))?;
+        let deadline = Instant::now() + CLAIM_TIMEOUT;
+        loop {
+            match producer.init().await {
+                Ok(()) => break,
+                Err(TransactionError::Retriable(_)) if Instant::now() < deadline => {
+                    tokio::time::sleep(STEP_RETRY).await;
+                }
+                Err(error) => {
+                    producer.close().await;
+                    return Err(failed(error.to_string()));
+                }
+            }
+        }
+        self.producer = Some(producer);
+        Ok(())
+    }
+
+    /// Writes records in one transaction. Whatever goes wrong, the right to write must be claimed again.
+    pub(super) async fn write(
+        &mut self,
+        entries: &[Entry],
+        deadline: Instant,
+    ) -> Result<(), ConfigWriteError> {
+        let Some(producer) = self.producer.take() else {
+            return Err(ConfigWriteError::Fenced(ConnectError::fatal(UNCLAIMED)));
+        };
+        // A step that hangs is left behind with its producer.
+        let written = timeout_at(deadline, transaction(&*producer, &self.topic, entries)).await;
+        match written.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+            Ok(()) => {
+                self.producer = Some(producer);
+                Ok(())
+            }
+            Err(reason) => {
+                tracing::warn!(topic = %self.topic, %reason, "gave up the right to write to the config topic");
+                producer.close().await;
+                let cause = ConnectError::fatal(reason);
+                Err(ConfigWriteError::Fenced(ConnectError::fatal(FENCED).because(cause)))
+            }
+        }
+    }
+
+    pub(super) async fn close(self) {
+        if let Some(producer) = self.producer {
+            producer.close().await;
+        }
+    }
+}
+
+async fn transaction(
+    producer: &dyn TransactionalProducer,
+    topic: &str,
+    entries: &[Entry],
+) -> Result<(), String> {
+    producer.begin().map_err(|error| error.to_string())?;
+    for (token, entry) in entries.iter().enumerate() {
+        let (key, value) = encode(entry);
+        let record = OutgoingRecord {
+            topic,
+            partition: None,
+            key: Some(key.as_bytes()),
+            value: value.as_deref(),
+            timestamp: None,
+            headers: RawHeaders::new(),
+        };
+        loop {
+            match producer.send(&record, token) {
+                Ok(()) => break,
+                Err(SendError::Full) => tokio::time::sleep(STEP_RETRY).await,
+                Err(SendError::Refused(reason)) => return Err(reason),
+            }
+        }
+    }
+    loop {
+        match producer.commit().await {
+            Ok(()) => break,
+            Err(TransactionError::Retriable(_)) => tokio::time::sleep(STEP_RETRY).await,
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    // A commit waits for every record, and fails with one that was not written.
+    drop(producer.take_deliveries());
+    Ok(())
+}
