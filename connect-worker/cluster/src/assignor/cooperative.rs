@@ -95,7 +95,12 @@ impl Cooperative {
 
         let given = newly_given(&current, &next, &deleted);
         let offset = assigned_offset(round, configured);
-        Decision { assignments: self.tell(round, offset, given, revoked), owners: owners(round, &next) }
+        let stray = loads::total(&next).without(&wanted);
+        Decision {
+            assignments: self.tell(round, offset, given, revoked),
+            owners: owners(round, &next),
+            stray,
+        }
     }
 
     /// Returns when the group should join again at the latest, by the clock of the last round; `None` for never.
@@ -214,7 +219,7 @@ fn owners(round: &Round, loads: &[Load]) -> Owners {
 
 /// Returns the wait before the revocation that follows `successive` others: 40, 1600, 64000 ms, at most `max_ms`. In
 /// floating point as the JVM computes it (`ExponentialBackoff.backoff` from 1 ms without jitter).
-fn backoff_ms(successive: u32, max_ms: i32) -> i32 {
+pub(super) fn backoff_ms(successive: u32, max_ms: i32) -> i32 {
     if max_ms <= 1 {
         return max_ms.max(0);
     }

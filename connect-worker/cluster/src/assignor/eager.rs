@@ -31,5 +31,5 @@ pub fn assign(round: &Round, configured: &Configured) -> Decision {
         .into_iter()
         .map(|(member, assigned)| (member.clone(), Assignment { assigned, ..blank.clone() }))
         .collect();
-    Decision { assignments, owners }
+    Decision { assignments, owners, stray: Work::default() }
 }

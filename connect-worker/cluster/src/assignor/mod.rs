@@ -28,6 +28,10 @@ pub struct Decision {
     pub assignments: BTreeMap<String, Assignment>,
     /// Who runs what once every member has followed.
     pub owners: Owners,
+    /// What members run though it is not configured, and are not told to stop: a new leader, as Kafka Connect's, learns
+    /// of it in this round and revokes it in the next. If there is any, the leader should join again at once, or it
+    /// keeps running.
+    pub stray: Work,
 }
 
 /// Whether the leader has read the config topic as far as all other members.
