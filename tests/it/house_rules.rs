@@ -25,7 +25,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("worker", &["rest", "herder", "task", "stores", "plugins", "kafka"]),
     ("rest", &["herder", "plugins"]),
     ("herder", &["task", "stores", "plugins", "kafka"]),
-    (&["kafka"]),
     ("task", &["stores", "kafka"]),
     ("stores", &["kafka"]),
     ("plugins", &[]),
