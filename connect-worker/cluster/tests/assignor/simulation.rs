@@ -3,11 +3,11 @@
 //! At every step no work runs on two workers; when the faults end, all configured work runs, balanced, and the group is
 //! at rest. A failure names its seed: `SIMULATION_SEED` replays one, `SIMULATION_RUNS` sets how many are tried.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connect_cluster::Configured;
+use connect_cluster::protocol::GroupProtocol;
 
 use crate::coordinator::{Address, Coordinator, Reply, Request};
 use crate::worker::{REBALANCE_MS, SESSION_MS, Worker};
@@ -32,8 +32,8 @@ struct World {
     seed: u64,
     chance: fastrand::Rng,
     now: i64,
-    events: BinaryHeap<Reverse<(i64, u64)>>,
-    pending: HashMap<u64, Event>,
+    /// What happens when, in the order it was planned.
+    events: BTreeMap<(i64, u64), Event>,
     numbers: u64,
     coordinator: Coordinator,
     workers: Vec<Worker>,
@@ -52,14 +52,15 @@ impl World {
         let mut chance = fastrand::Rng::with_seed(seed);
         let max_delay_ms = [0, 500, 3_000, 8_000][chance.usize(0..4)];
         let count = chance.usize(2..=5);
+        let protocols = [GroupProtocol::Eager, GroupProtocol::Compatible, GroupProtocol::Sessioned];
+        let protocol = protocols[chance.usize(0..3)];
         let mut world = Self {
             seed,
             now: 0,
-            events: BinaryHeap::new(),
-            pending: HashMap::new(),
+            events: BTreeMap::new(),
             numbers: 0,
             coordinator: Coordinator::new(SESSION_MS, REBALANCE_MS),
-            workers: (0..count).map(|_| Worker::new(max_delay_ms)).collect(),
+            workers: (0..count).map(|_| Worker::new(protocol, max_delay_ms)).collect(),
             cut: vec![0; count],
             paused: vec![0; count],
             arrival: vec![0; count],
@@ -82,15 +83,14 @@ impl World {
 
     fn after(&mut self, wait_ms: i64, event: Event) {
         self.numbers += 1;
-        self.events.push(Reverse((self.now + wait_ms, self.numbers)));
-        self.pending.insert(self.numbers, event);
+        self.events.insert((self.now + wait_ms, self.numbers), event);
     }
 
     fn run(&mut self) {
         // Long enough for an expired session, a round, a delay and the spacing of revocations after it.
         let quiet = FAULTS_MS + 2 * SESSION_MS + 2 * REBALANCE_MS + 4 * i64::from(self.max_delay_ms) + 8_000;
         let mut at_rest = None;
-        while let Some(Reverse((at, number))) = self.events.pop() {
+        while let Some(((at, _), event)) = self.events.pop_first() {
             if at > quiet + REST_MS {
                 break;
             }
@@ -98,7 +98,6 @@ impl World {
                 at_rest = Some(self.coordinator.generation);
             }
             self.now = at;
-            let event = self.pending.remove(&number).expect("each event once");
             self.step(event);
         }
         self.check_all_is_placed();

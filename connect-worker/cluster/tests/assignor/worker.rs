@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect_cluster::assignor::{Cooperative, OffsetCheck, config_mismatch, offset_check};
+use connect_cluster::assignor::{Cooperative, OffsetCheck, config_mismatch, eager, offset_check};
 use connect_cluster::membership::Round;
 use connect_cluster::protocol::{Assignment, AssignmentError, GroupProtocol, MemberState};
 use connect_cluster::{Configured, Work};
@@ -59,11 +59,12 @@ pub(crate) struct Worker {
     has_strays: bool,
     pub(crate) departed: BTreeSet<String>,
     requests: u64,
+    protocol: GroupProtocol,
     max_delay_ms: i32,
 }
 
 impl Worker {
-    pub(crate) fn new(max_delay_ms: i32) -> Self {
+    pub(crate) fn new(protocol: GroupProtocol, max_delay_ms: i32) -> Self {
         Self {
             is_up: false,
             running: Work::default(),
@@ -85,13 +86,19 @@ impl Worker {
             has_strays: false,
             departed: BTreeSet::new(),
             requests: 0,
+            protocol,
             max_delay_ms,
         }
     }
 
     /// Begins anew, as a process that has just been started.
     pub(crate) fn start(&mut self, view: Configured) {
-        *self = Self { is_up: true, view, requests: self.requests, ..Self::new(self.max_delay_ms) };
+        *self = Self {
+            is_up: true,
+            view,
+            requests: self.requests,
+            ..Self::new(self.protocol, self.max_delay_ms)
+        };
     }
 
     /// Ends at once.
@@ -232,13 +239,17 @@ impl Worker {
         let (view, departed) = (std::mem::take(&mut self.view), std::mem::take(&mut self.departed));
         let assignor = std::mem::replace(&mut self.assignor, Cooperative::new(0));
         let phase = Phase::Out { until: now + chance.i64(0..500) };
-        let fresh = Self::new(self.max_delay_ms);
+        let fresh = Self::new(self.protocol, self.max_delay_ms);
         *self = Self { is_up: true, phase, requests, completed, view, departed, assignor, ..fresh };
     }
 
     fn join(&mut self, now: i64) -> (u64, Request) {
         self.rejoins = false;
         self.rejoin_at = None;
+        if self.protocol == GroupProtocol::Eager {
+            self.held = Work::default();
+            self.running = Work::default();
+        }
         let held = &self.held;
         let allocation = self.assignment.as_ref().map(|assignment| Assignment {
             assigned: held.clone(),
@@ -247,7 +258,7 @@ impl Worker {
         });
         let state = MemberState { url: String::new(), offset: self.view.offset, allocation };
         // Through the bytes, as the broker carries it.
-        let state = MemberState::decode(&state.encode(GroupProtocol::Sessioned)).expect("own bytes");
+        let state = MemberState::decode(&state.encode(self.protocol)).expect("own bytes");
         let sent = self.sent(now);
         self.phase = Phase::Joining(sent);
         (sent.number, Request::Join { member: self.member.clone(), state })
@@ -260,12 +271,15 @@ impl Worker {
             let round = Round {
                 generation: self.generation,
                 last_completed_generation: self.completed,
-                protocol: GroupProtocol::Sessioned,
+                protocol: self.protocol,
                 leader,
                 members,
             };
             assignments = match offset_check(&round, self.view.offset) {
                 OffsetCheck::Behind { .. } => config_mismatch(&round),
+                OffsetCheck::Current if self.protocol == GroupProtocol::Eager => {
+                    eager::assign(&round, &self.view).assignments
+                }
                 OffsetCheck::Current => {
                     let decision = self.assignor.assign(&round, &self.view, &self.departed, now);
                     self.has_strays = !decision.stray.is_empty();
