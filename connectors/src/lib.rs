@@ -13,6 +13,7 @@ pub fn plugins() -> Vec<PluginInfo> {
         connector_converters::plugins(),
         connector_datagen::plugins(),
         connector_file::plugins(),
+        connector_log_transforms::plugins(),
         connector_s3::plugins(),
         connector_transforms::plugins(),
     ];

@@ -47,6 +47,7 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
     ("s3s", &["connect-worker/src/quickstart"]),
     ("s3s_fs", &["connect-worker/src/quickstart"]),
     ("kafka_protocol", &["connect-worker/dev-broker", "connect-worker/cluster", "tests"]),
+    ("grok", &["connectors/log-transforms"]),
     ("aws_sdk_s3", &["connectors/s3"]),
     ("aws_config", &["connectors/s3"]),
 ];
@@ -60,6 +61,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("connector-datagen", &["connect-core", "connector-formats"]),
     ("connector-s3", &["connect-core", "connector-formats"]),
     ("connector-transforms", &["connect-core"]),
+    ("connector-log-transforms", &["connect-core"]),
     ("connectors", &["connect-core", "connector-*"]),
     ("dev-broker", &[]),
     ("connect-cluster", &["connect-core"]),
