@@ -100,6 +100,8 @@ pub(crate) enum Command {
     WriteTasks { name: String, configs: Vec<Props>, reply: Reply<()> },
     /// Fences producers of former tasks.
     Fence { name: String, reply: Reply<()> },
+    /// Sets the level of a logger on all workers.
+    SetLevel { namespace: String, level: String, reply: Reply<()> },
     /// Notes that a member is about to leave for good.
     Departure { member: String, reply: Reply<()> },
     /// Alters or resets offsets; answers with the text to show.

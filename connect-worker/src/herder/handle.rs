@@ -298,6 +298,14 @@ impl HerderHandle {
         self.ask(|reply| Command::Departure { member, reply }).await
     }
 
+    /// Sets the level of a logger on all workers of the group.
+    ///
+    /// # Errors
+    /// Fails when it cannot be written.
+    pub async fn set_level(&self, namespace: String, level: String) -> Result<(), HerderError> {
+        self.ask(|reply| Command::SetLevel { namespace, level, reply }).await
+    }
+
     /// Checks a configuration.
     ///
     /// # Errors

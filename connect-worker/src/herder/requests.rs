@@ -39,6 +39,10 @@ impl Herder {
             Command::WriteTasks { reply, .. } => drop(reply.send(Err(HerderError::internal(ALONE_TASKS)))),
             Command::Fence { reply, .. } => drop(reply.send(Err(HerderError::internal(ALONE_FENCE)))),
             Command::Departure { reply, .. } => drop(reply.send(Ok(()))),
+            Command::SetLevel { namespace, level, reply } => {
+                let stored = self.config.write(vec![ConfigRecord::LoggerLevel { namespace, level }]);
+                self.answer_when_stored(stored, reply);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Answers of resources.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -30,18 +30,16 @@ pub(crate) fn empty(status: StatusCode) -> Answer {
 }
 
 /// Returns the answer to a creation, which names where the connector is found.
-pub(crate) fn created(headers: &HeaderMap, name: &str, body: &impl Serialize) -> Answer {
+pub(crate) fn created(location: &str, body: &impl Serialize) -> Answer {
     let mut response = json(StatusCode::CREATED, body)?;
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let location = format!("http://{host}/connectors/{}", encoded(name));
-    if let Ok(value) = HeaderValue::from_str(&location) {
+    if let Ok(value) = HeaderValue::from_str(location) {
         response.headers_mut().insert(header::LOCATION, value);
     }
     Ok(response)
 }
 
 /// Encodes a name as JAX-RS builds paths: a slash stays, so that a name with one cannot be addressed.
-fn encoded(name: &str) -> String {
+pub(crate) fn encoded(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte) {

@@ -1,10 +1,12 @@
 //! Request bodies, bound to types as Jackson binds them: unknown fields and wrong types are errors with its texts.
 
+use connect_core::config::Props;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::herder::ports::RawProps;
 use crate::herder::{ConnectorOffset, InitialState};
 use crate::rest::jackson::{Kind, Node, located, read};
+use crate::rest::shape::NO_CONTENT;
 
 const ENTITIES: &str = "org.apache.kafka.connect.runtime.rest.entities";
 const MAP: &str = "java.util.LinkedHashMap";
@@ -78,6 +80,31 @@ pub(crate) fn offsets(body: &[u8]) -> Result<Option<Vec<ConnectorOffset>>, Strin
     Ok(Some(offsets))
 }
 
+/// Reads the task configurations that another worker generated. Nulls are as good as absent.
+///
+/// # Errors
+/// Returns Jackson's text.
+pub(crate) fn task_configs(body: &[u8]) -> Result<Vec<Props>, String> {
+    let node = present(body)?.ok_or_else(|| NO_CONTENT.to_owned())?;
+    let Kind::Array(items) = node.kind else {
+        let class = "java.util.ArrayList<java.util.Map<java.lang.String,java.lang.String>>";
+        return Err(mismatch(class, &node, ""));
+    };
+    let config = |(index, item)| {
+        let props = string_map(item, &format!("java.util.ArrayList[{index}]"))?.unwrap_or_default();
+        Ok(props.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+    };
+    items.into_iter().enumerate().map(config).collect()
+}
+
+/// Returns task configurations as they are sent to another worker.
+pub(crate) fn configs_json(configs: &[Props]) -> Json {
+    let config = |config: &Props| {
+        Json::Object(config.iter().map(|(key, value)| (key.clone(), Json::String(value.clone()))).collect())
+    };
+    Json::Array(configs.iter().map(config).collect())
+}
+
 fn offset(node: Node, chain: &str) -> Result<ConnectorOffset, String> {
     let class = format!("{ENTITIES}.ConnectorOffset");
     let mut offset = ConnectorOffset { partition: None, offset: None };
@@ -96,8 +123,16 @@ fn offset(node: Node, chain: &str) -> Result<ConnectorOffset, String> {
     Ok(offset)
 }
 
+/// Returns a body as it goes on to another worker: only its first value.
+///
+/// # Errors
+/// Returns Jackson's text.
+pub(crate) fn sent(body: &[u8]) -> Result<Json, String> {
+    Ok(present(body)?.map_or(Json::Null, json))
+}
+
 /// Returns the value of a body; null counts as nothing.
-fn present(body: &[u8]) -> Result<Option<Node>, String> {
+pub(crate) fn present(body: &[u8]) -> Result<Option<Node>, String> {
     Ok(read(body)?.filter(|node| node.kind != Kind::Null))
 }
 
@@ -108,7 +143,7 @@ fn bean(node: Node, class: &str) -> Result<Vec<(String, Node)>, String> {
     }
 }
 
-fn string(node: Node, chain: &str) -> Result<Option<String>, String> {
+pub(crate) fn string(node: Node, chain: &str) -> Result<Option<String>, String> {
     match node.kind {
         Kind::Null => Ok(None),
         Kind::Bool(flag) => Ok(Some(flag.to_string())),
@@ -117,7 +152,7 @@ fn string(node: Node, chain: &str) -> Result<Option<String>, String> {
     }
 }
 
-fn string_map(node: Node, chain: &str) -> Result<Option<RawProps>, String> {
+pub(crate) fn string_map(node: Node, chain: &str) -> Result<Option<RawProps>, String> {
     match node.kind {
         Kind::Null => Ok(None),
         Kind::Object(members) => {
@@ -158,7 +193,7 @@ fn object(node: Node, chain: &str) -> Result<Option<JsonMap<String, Json>>, Stri
     }
 }
 
-fn json(node: Node) -> Json {
+pub(crate) fn json(node: Node) -> Json {
     match node.kind {
         Kind::Null => Json::Null,
         Kind::Bool(flag) => Json::Bool(flag),
@@ -171,7 +206,7 @@ fn json(node: Node) -> Json {
     }
 }
 
-fn unknown(field: &str, value: &Node, class: &str, known: &[&str], chain: &str) -> String {
+pub(crate) fn unknown(field: &str, value: &Node, class: &str, known: &[&str], chain: &str) -> String {
     let names: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
     let count = match known.len() {
         1 => "one known property".to_owned(),
@@ -185,7 +220,7 @@ fn unknown(field: &str, value: &Node, class: &str, known: &[&str], chain: &str) 
     chained(located(&message, value.after), chain)
 }
 
-fn mismatch(class: &str, node: &Node, chain: &str) -> String {
+pub(crate) fn mismatch(class: &str, node: &Node, chain: &str) -> String {
     let construct = |what: &str, from: &str| {
         format!(
             "Cannot construct instance of `{class}` (although at least one Creator exists): no {what}-argument \
@@ -214,7 +249,7 @@ fn mismatch(class: &str, node: &Node, chain: &str) -> String {
     chained(located(&message, node.start), chain)
 }
 
-fn chained(message: String, chain: &str) -> String {
+pub(crate) fn chained(message: String, chain: &str) -> String {
     if chain.is_empty() { message } else { format!("{message} (through reference chain: {chain})") }
 }
 

@@ -19,6 +19,16 @@ pub enum Scheme {
     Https,
 }
 
+impl Scheme {
+    /// Returns the scheme as URLs begin.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+}
+
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerAddress {
@@ -100,6 +110,22 @@ impl RestConfig {
     /// Returns `host:port` of the advertised URL. `ports` are the bound ports of the listeners; `own_host` is used
     /// when neither the settings nor the listener name a host.
     pub fn worker_id(&self, ports: &[u16], own_host: &str) -> String {
+        let (_, host, port) = self.advertised(ports, own_host);
+        format!("{host}:{port}")
+    }
+
+    /// Returns the URL that other workers are told, with `/` at its end. The arguments are those of
+    /// [`RestConfig::worker_id`].
+    pub fn advertised_url(&self, ports: &[u16], own_host: &str) -> String {
+        let (scheme, host, port) = self.advertised(ports, own_host);
+        if host.contains(':') {
+            format!("{}://[{host}]:{port}/", scheme.name())
+        } else {
+            format!("{}://{host}:{port}/", scheme.name())
+        }
+    }
+
+    fn advertised<'a>(&'a self, ports: &[u16], own_host: &'a str) -> (Scheme, &'a str, u16) {
         let has_http = self.listeners.iter().any(|listener| listener.scheme == Scheme::Http);
         let default = if has_http { Scheme::Http } else { Scheme::Https };
         let scheme = self.advertised.scheme.unwrap_or(default);
@@ -108,7 +134,7 @@ impl RestConfig {
             listener.map(|(listener, _)| listener.host.as_str()).filter(|host| !host.is_empty());
         let host = self.advertised.host.as_deref().or(listener_host).unwrap_or(own_host);
         let port = self.advertised.port.or(listener.map(|(_, port)| *port)).unwrap_or_default();
-        format!("{host}:{port}")
+        (scheme, host, port)
     }
 }
 

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{Method, StatusCode};
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::herder::{CreateRequest, HerderErrorKind, Modified, RestartRequest};
-use crate::rest::answer::{Answer, created, empty, ok};
+use crate::rest::answer::{Answer, created, empty, json, ok};
 use crate::rest::body;
+use crate::rest::caller::{Caller, Done};
 use crate::rest::error::RestError;
+use crate::rest::peers::Onward;
 use crate::rest::router::RestState;
+use crate::rest::shape::{CONNECTOR_INFO, CONNECTOR_STATE_INFO};
 use crate::rest::uri::{flag, query};
 
 const NO_CONFIG: &str = "Cannot invoke \"java.util.Map.get(Object)\" because \"connectorConfig\" is null";
@@ -70,14 +73,20 @@ async fn expanded(
 }
 
 /// `POST /connectors`.
-pub(crate) async fn create(State(state): State<RestState>, headers: HeaderMap, body: Bytes) -> Answer {
+pub(crate) async fn create(State(state): State<RestState>, caller: Caller, body: Bytes) -> Answer {
+    let sent = body.clone();
     let request = body::create(&body).map_err(RestError::internal)?;
     let request = request.ok_or_else(|| RestError::internal(NO_REQUEST))?;
     let config = request.config.ok_or_else(|| RestError::internal(NO_CONFIG))?;
     let name: Arc<str> = request.name.unwrap_or_default().trim().into();
     let request = CreateRequest { name: Arc::clone(&name), config, initial_state: request.initial_state };
-    let info = state.herder.create(request).await?;
-    created(&headers, &name, &info)
+    let outcome = state.herder.create(request).await;
+    let onward = || {
+        let path = "/connectors".to_owned();
+        let onward = Onward { method: Method::POST, path, query: String::new(), body: None, expects: None };
+        onward.with(as_sent(&sent)).expecting(&CONNECTOR_INFO)
+    };
+    created(&caller.location(&name), &state.shown(outcome, &caller, onward).await?)
 }
 
 /// `GET /connectors/{c}`.
@@ -86,8 +95,13 @@ pub(crate) async fn info(State(state): State<RestState>, Path(name): Path<String
 }
 
 /// `DELETE /connectors/{c}`.
-pub(crate) async fn delete(State(state): State<RestState>, Path(name): Path<String>) -> Answer {
-    state.herder.delete(name).await?;
+pub(crate) async fn delete(
+    State(state): State<RestState>,
+    Path(name): Path<String>,
+    caller: Caller,
+) -> Answer {
+    let outcome = state.herder.delete(name.clone()).await;
+    state.void(outcome, &caller, || Onward::of(Method::DELETE, &name, "")).await?;
     empty(StatusCode::NO_CONTENT)
 }
 
@@ -102,15 +116,23 @@ pub(crate) async fn config(State(state): State<RestState>, Path(name): Path<Stri
 pub(crate) async fn put_config(
     State(state): State<RestState>,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
 ) -> Answer {
     let config = body::props(&body).map_err(RestError::internal)?;
     let config = config.ok_or_else(|| RestError::internal(NO_CONFIG))?;
-    match state.herder.put_config(name.as_str().into(), config).await? {
-        Modified::Created(info) => created(&headers, &name, &info),
-        Modified::Updated(info) => ok(&info),
-        Modified::Outdated => Err(RestError::internal("storing a configuration found it outdated")),
+    let outcome = state.herder.put_config(name.as_str().into(), config).await;
+    let onward = || Onward::of(Method::PUT, &name, "/config").with(as_sent(&body)).expecting(&CONNECTOR_INFO);
+    match state.done(outcome, &caller, onward).await? {
+        Done::Here(Modified::Created(info)) => created(&caller.location(&name), &info),
+        Done::Here(Modified::Updated(info)) => ok(&info),
+        Done::Here(Modified::Outdated) => {
+            Err(RestError::internal("storing a configuration found it outdated"))
+        }
+        Done::There(answered) if answered.status == StatusCode::CREATED => {
+            created(&caller.location(&name), &answered.body)
+        }
+        Done::There(answered) => ok(&answered.body),
     }
 }
 
@@ -118,11 +140,15 @@ pub(crate) async fn put_config(
 pub(crate) async fn patch_config(
     State(state): State<RestState>,
     Path(name): Path<String>,
+    caller: Caller,
     body: Bytes,
 ) -> Answer {
     let patch = body::props(&body).map_err(RestError::internal)?;
     let patch = patch.ok_or_else(|| RestError::internal(NO_PATCH))?;
-    ok(&state.herder.patch_config(name.into(), patch).await?)
+    let outcome = state.herder.patch_config(name.as_str().into(), patch).await;
+    let onward =
+        || Onward::of(Method::PATCH, &name, "/config").with(as_sent(&body)).expecting(&CONNECTOR_INFO);
+    ok(&state.shown(outcome, &caller, onward).await?)
 }
 
 /// `GET /connectors/{c}/status`.
@@ -147,8 +173,12 @@ pub(crate) async fn task_status(
 pub(crate) async fn restart_task(
     State(state): State<RestState>,
     Path((name, task)): Path<(String, String)>,
+    caller: Caller,
 ) -> Answer {
-    state.herder.restart_task(name, task_number(&task)?).await?;
+    let number = task_number(&task)?;
+    let outcome = state.herder.restart_task(name.clone(), number).await;
+    let onward = || Onward::of(Method::POST, &name, &format!("/tasks/{number}/restart"));
+    state.void(outcome, &caller, onward).await?;
     empty(StatusCode::NO_CONTENT)
 }
 
@@ -156,17 +186,23 @@ pub(crate) async fn restart_task(
 pub(crate) async fn restart(
     State(state): State<RestState>,
     Path(name): Path<String>,
-    RawQuery(raw): RawQuery,
+    caller: Caller,
 ) -> Answer {
-    let pairs = query(raw.as_deref());
     let (include_tasks, only_failed) =
-        (flag(&pairs, "includeTasks", false), flag(&pairs, "onlyFailed", false));
+        (flag(&caller.query, "includeTasks", false), flag(&caller.query, "onlyFailed", false));
+    let onward = || Onward::of(Method::POST, &name, "/restart");
     if !include_tasks && !only_failed {
-        state.herder.restart_connector(name).await?;
+        let outcome = state.herder.restart_connector(name.clone()).await;
+        state.void(outcome, &caller, onward).await?;
         return empty(StatusCode::NO_CONTENT);
     }
-    let request = RestartRequest { connector: name.into(), only_failed, include_tasks };
-    crate::rest::answer::json(StatusCode::ACCEPTED, &state.herder.restart(request).await?)
+    let request = RestartRequest { connector: name.as_str().into(), only_failed, include_tasks };
+    let outcome = state.herder.restart(request).await;
+    let onward = || {
+        let query = format!("&includeTasks={include_tasks}&onlyFailed={only_failed}");
+        Onward { query, ..onward() }.expecting(&CONNECTOR_STATE_INFO)
+    };
+    json(StatusCode::ACCEPTED, &state.shown(outcome, &caller, onward).await?)
 }
 
 /// `PUT /connectors/{c}/pause`.
@@ -182,8 +218,9 @@ pub(crate) async fn resume(State(state): State<RestState>, Path(name): Path<Stri
 }
 
 /// `PUT /connectors/{c}/stop`.
-pub(crate) async fn stop(State(state): State<RestState>, Path(name): Path<String>) -> Answer {
-    state.herder.stop(name).await?;
+pub(crate) async fn stop(State(state): State<RestState>, Path(name): Path<String>, caller: Caller) -> Answer {
+    let outcome = state.herder.stop(name.clone()).await;
+    state.void(outcome, &caller, || Onward::of(Method::PUT, &name, "/stop")).await?;
     empty(StatusCode::NO_CONTENT)
 }
 
@@ -202,18 +239,9 @@ pub(crate) async fn reset_topics(State(state): State<RestState>, Path(name): Pat
     empty(StatusCode::ACCEPTED)
 }
 
-/// `POST /connectors/{c}/tasks`, which only workers of a group use.
-pub(crate) async fn put_tasks() -> Answer {
-    Err(RestError::internal(
-        "Kafka Connect in standalone mode does not support externally setting task configurations.",
-    ))
-}
-
-/// `PUT /connectors/{c}/fence`, which only workers of a group use.
-pub(crate) async fn fence() -> Answer {
-    Err(RestError::internal(
-        "Kafka Connect in standalone mode does not support exactly-once source connectors.",
-    ))
+/// Returns a body that was read once as it goes on to another worker.
+fn as_sent(body: &[u8]) -> Json {
+    body::sent(body).unwrap_or(Json::Null)
 }
 
 fn task_number(text: &str) -> Result<i32, RestError> {

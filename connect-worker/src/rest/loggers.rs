@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map as JsonMap, Value as Json};
 
+use crate::herder::HerderHandle;
 use crate::rest::answer::{Answer, empty, ok};
 use crate::rest::body;
 use crate::rest::error::RestError;
@@ -36,13 +37,25 @@ pub trait LevelControl: Send + Sync {
     fn set_level(&self, logger: &str, level: &str) -> Vec<String>;
 }
 
-/// What the handlers share.
-pub(crate) type Levels = Arc<dyn LevelControl>;
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct LoggerState {
+    levels: Arc<dyn LevelControl>,
+    /// Tells the other workers of a group.
+    herder: Option<HerderHandle>,
+}
+
+impl LoggerState {
+    /// Returns the state of a worker whose group, if it has one, is told by its herder.
+    pub fn new(levels: Arc<dyn LevelControl>, herder: Option<HerderHandle>) -> Self {
+        Self { levels, herder }
+    }
+}
 
 /// `GET /admin/loggers`.
-pub(crate) async fn list(State(levels): State<Levels>) -> Answer {
+pub(crate) async fn list(State(state): State<LoggerState>) -> Answer {
     let mut answer = JsonMap::new();
-    for (name, level) in levels.levels().into_iter().filter(|(_, level)| level.level != "OFF") {
+    for (name, level) in state.levels.levels().into_iter().filter(|(_, level)| level.level != "OFF") {
         let value = serde_json::to_value(level).map_err(|error| RestError::internal(error.to_string()))?;
         answer.insert(name, value);
     }
@@ -50,8 +63,8 @@ pub(crate) async fn list(State(levels): State<Levels>) -> Answer {
 }
 
 /// `GET /admin/loggers/{l}`.
-pub(crate) async fn get(State(levels): State<Levels>, Path(logger): Path<String>) -> Answer {
-    match levels.level(&logger) {
+pub(crate) async fn get(State(state): State<LoggerState>, Path(logger): Path<String>) -> Answer {
+    match state.levels.level(&logger) {
         Some(level) => ok(&level),
         None => Err(RestError::new(StatusCode::NOT_FOUND, format!("Logger {logger} not found."))),
     }
@@ -59,7 +72,7 @@ pub(crate) async fn get(State(levels): State<Levels>, Path(logger): Path<String>
 
 /// `PUT /admin/loggers/{l}`.
 pub(crate) async fn put(
-    State(levels): State<Levels>,
+    State(state): State<LoggerState>,
     Path(logger): Path<String>,
     RawQuery(raw): RawQuery,
     body: Bytes,
@@ -76,15 +89,19 @@ pub(crate) async fn put(
     if !LEVELS.contains(&level.as_str()) {
         return Err(RestError::new(StatusCode::NOT_FOUND, format!("invalid log level '{text}'.")));
     }
-    let changed: Vec<Json> = levels.set_level(&logger, &level).into_iter().map(Json::String).collect();
     let pairs = query(raw.as_deref());
-    match pairs.iter().find(|(key, _)| key == "scope").map(|(_, value)| value.to_ascii_lowercase()).as_deref()
-    {
-        Some("cluster") => empty(StatusCode::NO_CONTENT),
-        None | Some("worker") => ok(&changed),
-        Some(other) => {
+    let scope = pairs.iter().find(|(key, _)| key == "scope").map(|(_, value)| value.to_ascii_lowercase());
+    match (scope.as_deref(), &state.herder) {
+        (Some("cluster"), Some(herder)) => {
+            // Comes back through the config log, to this worker as to all others.
+            herder.set_level(logger, level).await?;
+            return empty(StatusCode::NO_CONTENT);
+        }
+        (None | Some("cluster" | "worker"), _) => {}
+        (Some(other), _) => {
             tracing::warn!(scope = other, "unknown scope of a logger level, taken for `worker`");
-            ok(&changed)
         }
     }
+    let changed: Vec<Json> = state.levels.set_level(&logger, &level).into_iter().map(Json::String).collect();
+    if scope.as_deref() == Some("cluster") { empty(StatusCode::NO_CONTENT) } else { ok(&changed) }
 }

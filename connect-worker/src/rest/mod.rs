@@ -4,26 +4,35 @@
 
 mod answer;
 mod body;
+mod caller;
+mod client;
 mod config;
 mod connectors;
 mod cors;
 mod error;
 mod headers;
+mod internal;
 mod jackson;
+mod leader;
 mod loggers;
 mod offsets;
 mod page;
+mod peers;
 mod plugins;
 mod request_log;
 mod root;
 mod router;
 mod server;
+mod shape;
+mod signature;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod uri;
 
 pub use config::{Advertised, ListenerAddress, RestConfig, Scheme};
-pub use loggers::{LevelControl, LoggerLevel};
+pub use loggers::{LevelControl, LoggerLevel, LoggerState};
+pub use peers::Peers;
 pub use root::{Readiness, WorkerInfo};
 pub use router::{RestState, admin_router, main_router};
 pub use server::{BoundListeners, RestServer};

@@ -13,9 +13,10 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use crate::herder::HerderHandle;
 use crate::rest::config::RestConfig;
 use crate::rest::error::RestError;
-use crate::rest::loggers::{self, Levels};
+use crate::rest::loggers::{self, LoggerState};
+use crate::rest::peers::Peers;
 use crate::rest::root::{self, Readiness};
-use crate::rest::{connectors, cors, headers, offsets, page, plugins, request_log, uri};
+use crate::rest::{connectors, cors, headers, internal, offsets, page, plugins, request_log, uri};
 
 /// What handlers need.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct RestState {
     pub readiness: Readiness,
     /// Levels of loggers.
     pub levels: Arc<dyn crate::rest::LevelControl>,
+    /// The other workers; `None` in standalone mode.
+    pub peers: Option<Peers>,
     /// Renders the metrics.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -44,10 +47,12 @@ pub fn main_router(state: RestState, config: &RestConfig) -> Router {
         .route("/connector-plugins", resource("HEAD,GET,OPTIONS", get(plugins::list)))
         .route("/connector-plugins/{plugin}/config", resource("HEAD,GET,OPTIONS", get(plugins::config)))
         .route("/connector-plugins/{plugin}/config/validate", resource("OPTIONS,PUT", put(plugins::validate)))
+        .route("/cluster/departures/{member}", resource("OPTIONS,PUT", put(internal::depart)))
         .nest("/connectors/{connector}", connector_routes())
         .with_state(state.clone());
     if config.admin_listeners.is_none() {
-        router = router.merge(logger_routes(Arc::clone(&state.levels)));
+        let herder = state.peers.is_some().then(|| state.herder.clone());
+        router = router.merge(logger_routes(LoggerState::new(Arc::clone(&state.levels), herder)));
     }
     let router = router
         .fallback(|| async { RestError::unmatched(StatusCode::NOT_FOUND) })
@@ -58,8 +63,8 @@ pub fn main_router(state: RestState, config: &RestConfig) -> Router {
 }
 
 /// Returns the resources of admin listeners.
-pub fn admin_router(levels: Levels) -> Router {
-    finished(logger_routes(levels).fallback(|| async { RestError::unmatched(StatusCode::NOT_FOUND) }))
+pub fn admin_router(loggers: LoggerState) -> Router {
+    finished(logger_routes(loggers).fallback(|| async { RestError::unmatched(StatusCode::NOT_FOUND) }))
 }
 
 /// Adds what happens around every resource. Paths are put in order before routes are looked up, so the routes are
@@ -80,13 +85,10 @@ fn connector_routes() -> Router<RestState> {
             ),
         )
         .route("/status", resource("HEAD,GET,OPTIONS", get(connectors::status)))
-        .route(
-            "/tasks",
-            resource("HEAD,POST,GET,OPTIONS", get(connectors::tasks).post(connectors::put_tasks)),
-        )
+        .route("/tasks", resource("HEAD,POST,GET,OPTIONS", get(connectors::tasks).post(internal::put_tasks)))
         .route("/tasks/{task}/status", resource("HEAD,GET,OPTIONS", get(connectors::task_status)))
         .route("/tasks/{task}/restart", resource("POST,OPTIONS", restart_task))
-        .route("/fence", resource("OPTIONS,PUT", put(connectors::fence)))
+        .route("/fence", resource("OPTIONS,PUT", put(internal::fence)))
         .route("/restart", resource("POST,OPTIONS", post(connectors::restart)))
         .route("/pause", resource("OPTIONS,PUT", put(connectors::pause)))
         .route("/resume", resource("OPTIONS,PUT", put(connectors::resume)))
@@ -102,14 +104,14 @@ fn connector_routes() -> Router<RestState> {
         )
 }
 
-fn logger_routes(levels: Levels) -> Router {
+fn logger_routes(loggers: LoggerState) -> Router {
     Router::new()
         .route("/admin/loggers", resource("HEAD,GET,OPTIONS", get(loggers::list)))
         .route(
             "/admin/loggers/{logger}",
             resource("HEAD,GET,OPTIONS,PUT", get(loggers::get).put(loggers::put)),
         )
-        .with_state(levels)
+        .with_state(loggers)
 }
 
 /// Completes a resource: content type check, the answer to OPTIONS, and the refusal of other methods. `allow` is

@@ -26,7 +26,8 @@ use crate::herder::{Herder, HerderSettings, MemoryConfigStore, MemoryStatusStore
 use crate::obs::logging::LogControl;
 use crate::obs::metrics::MetricsRegistry;
 use crate::rest::{
-    BoundListeners, Readiness, RestConfig, RestServer, RestState, WorkerInfo, admin_router, main_router,
+    BoundListeners, LoggerState, Readiness, RestConfig, RestServer, RestState, WorkerInfo, admin_router,
+    main_router,
 };
 use crate::task::{TargetState, TaskEvent, TaskHandle, TaskSpec, TaskState};
 use crate::worker::catalog;
@@ -156,9 +157,11 @@ impl Place {
             herder: handle,
             readiness,
             levels: Arc::clone(&levels) as _,
+            peers: None,
             metrics: Arc::new(|| "up 1\n".to_owned()),
         };
-        let server = listeners.serve(&main_router(state, &rest), &admin_router(levels));
+        let server =
+            listeners.serve(&main_router(state, &rest), &admin_router(LoggerState::new(levels, None)));
         Self { port, server, stop, herder, folder }
     }
 

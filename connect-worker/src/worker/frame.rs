@@ -14,7 +14,8 @@ use crate::kafka::admin::{Admin, AdminError};
 use crate::obs::logging::LogControl;
 use crate::obs::metrics::{MetricsOptions, MetricsRegistry, Windows};
 use crate::rest::{
-    BoundListeners, Readiness, RestConfig, RestServer, RestState, WorkerInfo, admin_router, main_router,
+    BoundListeners, LevelControl, LoggerState, Peers, Readiness, RestConfig, RestServer, RestState,
+    WorkerInfo, admin_router, main_router,
 };
 use crate::shutdown::Phases;
 
@@ -41,6 +42,10 @@ pub(super) struct Frame {
     pub(super) worker: Arc<WorkerConfig>,
     /// `host:port` of the advertised URL.
     pub(super) worker_id: Arc<str>,
+    /// Advertised URL, ends with `/`.
+    pub(super) url: String,
+    /// The other workers of the group; none in standalone mode.
+    pub(super) peers: Option<Peers>,
     pub(super) metrics: Arc<MetricsRegistry>,
     pub(super) readiness: Readiness,
     pub(super) rest: RestConfig,
@@ -55,26 +60,31 @@ impl Frame {
     pub(super) async fn set_up(worker: WorkerConfig) -> Result<Self, u8> {
         let rest = RestConfig::from_props(worker.originals()).map_err(|error| unusable(&error))?;
         let listeners = BoundListeners::bind(&rest).await.map_err(|error| unusable(&error))?;
-        let worker_id: Arc<str> = rest.worker_id(listeners.ports(), &own_address()).into();
+        let own_address = own_address();
+        let worker_id: Arc<str> = rest.worker_id(listeners.ports(), &own_address).into();
+        let url = rest.advertised_url(listeners.ports(), &own_address);
+        let peers = peers(&worker).map_err(|error| unusable(&error))?;
         let metrics = Arc::new(metrics(&worker, &worker_id));
         tracing::info!("Kafka version: {KAFKA_VERSION}");
         let bootstrap_servers = bootstrap_servers(&worker);
         tracing::info!(version = BUILD, %worker_id, bootstrap_servers, "starting worker");
         let readiness = Readiness::default();
-        Ok(Self { worker: Arc::new(worker), worker_id, metrics, readiness, rest, listeners })
+        Ok(Self { worker: Arc::new(worker), worker_id, url, peers, metrics, readiness, rest, listeners })
     }
 
     /// Begins to answer requests.
-    pub(super) fn serve(self, herder: HerderHandle, log: LogControl) -> RestServer {
-        let levels = Arc::new(log);
+    pub(super) fn serve(self, herder: HerderHandle, log: Arc<LogControl>) -> RestServer {
+        let levels: Arc<dyn LevelControl> = log;
         let metrics = self.metrics;
+        let admin = LoggerState::new(levels.clone(), self.peers.is_some().then(|| herder.clone()));
         let state = RestState {
             herder,
             readiness: self.readiness,
-            levels: Arc::clone(&levels) as _,
+            levels: levels.clone(),
+            peers: self.peers,
             metrics: Arc::new(move || metrics.render()),
         };
-        self.listeners.serve(&main_router(state, &self.rest), &admin_router(levels))
+        self.listeners.serve(&main_router(state, &self.rest), &admin_router(admin))
     }
 }
 
@@ -152,6 +162,14 @@ pub(super) fn unusable(error: &dyn std::fmt::Display) -> u8 {
 
 fn bootstrap_servers(worker: &WorkerConfig) -> &str {
     worker.originals().get("bootstrap.servers").map_or("", String::as_str)
+}
+
+/// Returns how the workers of a group speak with each other.
+fn peers(worker: &WorkerConfig) -> Result<Option<Peers>, String> {
+    let Some(mode) = worker.distributed() else { return Ok(None) };
+    let (signs_with, accepts) =
+        (&mode.inter_worker_signature_algorithm, &mode.inter_worker_verification_algorithms);
+    Peers::new(worker.originals(), signs_with, accepts).map(Some)
 }
 
 fn metrics(worker: &WorkerConfig, worker_id: &str) -> MetricsRegistry {

@@ -94,7 +94,11 @@ mod tests {
         assert!(nobody.contains("`ssl.client.auth` is `required`, but nobody is trusted"), "{nobody}");
         let unknown = refusal(&with_key(&key, &chain, &[("ssl.client.auth", "maybe")]));
         assert!(unknown.contains("use none, requested or required"), "{unknown}");
-        let good = with_key(&key, &chain, &[("ssl.client.auth", "requested"), ("ssl.truststore.certificates", &chain)]);
+        let good = with_key(
+            &key,
+            &chain,
+            &[("ssl.client.auth", "requested"), ("ssl.truststore.certificates", &chain)],
+        );
         let props = good.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         assert!(server_config(&props).is_ok());
     }

@@ -8,6 +8,7 @@ mod backoff;
 mod broker;
 mod directory;
 mod error;
+mod listener;
 mod pem;
 mod sasl;
 mod security;
@@ -20,6 +21,7 @@ pub use address::BrokerAddress;
 pub use broker::BrokerConnection;
 pub use directory::Directory;
 pub use error::{ConnectionError, ErrorKind};
+pub use listener::{client_config, server_config};
 pub use settings::ConnectionSettings;
 
 pub(crate) use backoff::Backoff;

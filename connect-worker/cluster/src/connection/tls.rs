@@ -49,6 +49,11 @@ impl Tls {
         Self::new(props, trust, true)
     }
 
+    /// Returns the configuration, for other protocols than Kafka's.
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
     /// Shakes hands over an open connection.
     pub(crate) async fn connect(
         &self,
@@ -164,7 +169,7 @@ fn checks_names(props: &Props) -> Result<bool, ConnectionError> {
     }
 }
 
-fn versions(props: &Props) -> Result<Vec<&'static SupportedProtocolVersion>, ConnectionError> {
+pub(crate) fn versions(props: &Props) -> Result<Vec<&'static SupportedProtocolVersion>, ConnectionError> {
     let key = "ssl.enabled.protocols";
     let Some(text) = props.get(key).filter(|text| !text.trim().is_empty()) else {
         return Ok(vec![&TLS13, &TLS12]);

@@ -1,0 +1,81 @@
+//! TLS between workers and for listeners: which `ssl.*` settings apply. What they mean is decided by `connect-cluster`.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use connect_cluster::connection::{client_config, server_config};
+use connect_core::config::Props;
+use rustls::{ClientConfig, ServerConfig};
+
+/// Prefix of the settings of the main listeners, and of requests to other workers.
+pub(crate) const LISTENERS: &str = "listeners.https.";
+/// Prefix of the settings of the admin listeners.
+pub(crate) const ADMIN_LISTENERS: &str = "admin.listeners.https.";
+
+/// The client's side of TLS, read when it is first needed: a group that speaks plain HTTP has no stores.
+#[derive(Default)]
+pub(crate) struct ClientTls {
+    props: Props,
+    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+}
+
+impl ClientTls {
+    /// Returns the client's side by the settings of the listeners.
+    pub(crate) fn from_props(props: &Props) -> Self {
+        Self { props: chosen(props, LISTENERS), config: OnceLock::new() }
+    }
+
+    /// Returns the configuration. The first call reads the stores.
+    ///
+    /// # Errors
+    /// Fails with a text that names the key.
+    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        let read = || client_config(&self.props).map_err(|error| error.to_string());
+        self.config.get_or_init(read).clone()
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ClientTls")
+    }
+}
+
+/// Returns the server's side of TLS for listeners with a prefix.
+///
+/// # Errors
+/// Fails with a text that names the key without its prefix.
+pub(crate) fn listener_config(props: &Props, prefix: &str) -> Result<Arc<ServerConfig>, String> {
+    server_config(&chosen(props, prefix)).map_err(|error| error.to_string())
+}
+
+/// Returns the settings with a prefix, without it; where there are none, those without a prefix. All or nothing, as
+/// `AbstractConfig.valuesWithPrefixAllOrNothing`.
+fn chosen(props: &Props, prefix: &str) -> Props {
+    let own =
+        props.iter().filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone())));
+    let own: Props = own.collect();
+    if own.is_empty() { props.clone() } else { own }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn props(pairs: &[(&str, &str)]) -> Props {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn prefixed_settings_replace_all_others() {
+        let both = props(&[("ssl.keystore.type", "JKS"), ("listeners.https.ssl.key.password", "x")]);
+        assert_eq!(chosen(&both, LISTENERS), props(&[("ssl.key.password", "x")]));
+        assert_eq!(chosen(&both, ADMIN_LISTENERS), both);
+    }
+
+    #[test]
+    fn settings_that_hold_passwords_are_not_printed() {
+        let tls = ClientTls::from_props(&props(&[("ssl.key.password", "open sesame")]));
+        assert_eq!(format!("{tls:?}"), "ClientTls");
+    }
+}
