@@ -2,6 +2,7 @@
 
 mod admin;
 mod broker_probe;
+mod exactly_once;
 mod examples;
 mod file;
 mod harness;
