@@ -18,25 +18,31 @@ use crate::task::{TargetState, TaskEvent, TaskReport};
 impl Herder {
     /// Applies a record of the config log.
     pub(crate) fn on_update(&mut self, update: ConfigUpdate) {
-        let Some(record) = update.record else { return };
-        match self.state.apply(record) {
-            None => {}
-            Some(Change::Configured(name)) => {
+        self.state.offset = update.offset;
+        let Some(change) = update.record.and_then(|record| self.state.apply(record)) else { return };
+        if self.fleet.is_some() { self.on_fleet_change(change) } else { self.on_change(change) }
+    }
+
+    fn on_change(&mut self, change: Change) {
+        match change {
+            Change::Added(name) | Change::Configured(name) => {
                 let incarnation = self.next_number();
                 let live = self.live.entry(Arc::clone(&name)).or_default();
                 live.connector.wanted = Some(incarnation);
                 self.reconcile(&name);
             }
-            Some(Change::Deleted(name)) => {
+            Change::Deleted(name) => {
                 if let Some(live) = self.live.get_mut(&name) {
                     live.connector.wanted = None;
                     live.tasks.values_mut().for_each(|slot| slot.wanted = None);
                 }
                 self.reconcile(&name);
             }
-            Some(Change::Tasks(name)) => self.on_tasks(&name),
-            Some(Change::Target(name)) => self.on_target(&name),
-            Some(Change::Restart(request)) => self.on_restart(&request),
+            Change::Tasks(name) => self.on_tasks(&name),
+            Change::Target(name) => self.on_target(&name),
+            Change::Restart(request) => self.on_restart(&request),
+            // Of groups only.
+            Change::SessionKey(_) | Change::Level { .. } => {}
         }
     }
 
@@ -56,7 +62,7 @@ impl Herder {
         self.reconcile(name);
     }
 
-    fn on_target(&mut self, name: &Arc<str>) {
+    pub(crate) fn on_target(&mut self, name: &Arc<str>) {
         let (Some(entry), Some(live)) = (self.state.get(name), self.live.get_mut(name)) else { return };
         if let Phase::Up(actor) = &live.connector.phase {
             actor.set_target(entry.target);
@@ -69,13 +75,13 @@ impl Herder {
         }
     }
 
-    fn on_restart(&mut self, request: &RestartRequest) {
+    pub(crate) fn on_restart(&mut self, request: &RestartRequest) {
         let name = &request.connector;
         let Some(status) = self.status.connector(name) else { return };
         let plan = RestartPlan::new(request, status, self.status.tasks(name));
         let incarnation = self.next_number();
         let Some(live) = self.live.get_mut(name) else { return };
-        if plan.connector {
+        if plan.connector && live.connector.wanted.is_some() {
             live.connector.wanted = Some(incarnation);
             live.connector.is_restarting = true;
         }
@@ -103,6 +109,7 @@ impl Herder {
                 }
             }
             Message::TasksNotStored { name, error } => self.on_generation_failed(&name, &error),
+            Message::Fleet(message) => self.on_fleet_message(message),
         }
     }
 
@@ -153,7 +160,7 @@ impl Herder {
                 self.status.put_task(&id.connector, id.task, Some(status));
             }
             TaskReport::TopicUsed(topic) => {
-                if self.settings.tracks_topics {
+                if self.settings.tracks_topics && self.state.get(&id.connector).is_some() {
                     self.status.add_topic(&id.connector, id.task, &topic);
                 }
             }
@@ -186,6 +193,7 @@ impl Herder {
 
     /// Removes what is no longer wanted and no longer runs.
     fn forget_if_gone(&mut self, name: &Arc<str>) {
+        let is_alone = self.fleet.is_none();
         let Some(live) = self.live.get_mut(name) else { return };
         let gone: Vec<u32> = live
             .tasks
@@ -195,10 +203,16 @@ impl Herder {
             .collect();
         for task in gone {
             live.tasks.remove(&task);
-            self.status.put_task(name, task, None);
+            // In a group the leader removes states, of what is not configured any more.
+            if is_alone {
+                self.status.put_task(name, task, None);
+            }
         }
-        if self.state.get(name).is_none() && live.is_down() {
-            self.status.put_connector(name, None);
+        let is_gone = if is_alone { self.state.get(name).is_none() } else { live.is_idle() };
+        if is_gone && live.is_down() {
+            if is_alone {
+                self.status.put_connector(name, None);
+            }
             let waiters = self.live.remove(name).map(|live| live.waiters).unwrap_or_default();
             waiters.into_iter().for_each(|waiter| dismiss(name, waiter));
         }

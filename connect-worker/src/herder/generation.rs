@@ -35,7 +35,9 @@ impl Herder {
     pub(crate) fn on_generated(&mut self, name: &Arc<str>, generated: Generated) {
         self.stages.complete();
         let (Some(entry), Some(live)) = (self.state.get(name), self.live.get_mut(name)) else { return };
-        live.failed_generations = 0;
+        if self.fleet.is_none() {
+            live.failed_generations = 0;
+        }
         if entry.target != TargetState::Started {
             live.generation = Generation::Idle;
             return;
@@ -50,11 +52,15 @@ impl Herder {
         let resolved = generated.resolved;
         let configs =
             reconfigure::complete(generated.configs, generated.task_class, &entry.config, &resolved);
-        if reconfigure::is_changed(&entry.tasks, &configs, live.applied.as_ref(), &resolved) {
+        let applied = self.applied_config(name, &resolved);
+        let (Some(entry), Some(live)) = (self.state.get(name), self.live.get_mut(name)) else { return };
+        if !reconfigure::is_changed(&entry.tasks, &configs, applied.as_ref(), &resolved) {
+            live.generation = Generation::Done;
+        } else if self.fleet.is_some() {
+            self.publish_tasks(name, configs);
+        } else {
             live.applied = Some(resolved);
             self.store_tasks(name, configs);
-        } else {
-            live.generation = Generation::Done;
         }
         let is_stale =
             self.live.get_mut(name).is_some_and(|live| std::mem::take(&mut live.is_generation_stale));
@@ -79,13 +85,19 @@ impl Herder {
     }
 
     pub(crate) fn on_generation_failed(&mut self, name: &Arc<str>, error: &ConnectError) {
+        tracing::error!(connector = %name, error = %error, "generating task configs");
+        self.retry_generation(name);
+    }
+
+    /// Has task configurations generated again after a wait that grows.
+    pub(crate) fn retry_generation(&mut self, name: &Arc<str>) {
         self.stages.complete();
         let Some(live) = self.live.get_mut(name) else { return };
         let delay = live.next_retry();
         live.generation = Generation::Failed;
         live.applied = None;
         let run = live.connector.run;
-        tracing::error!(connector = %name, error = %error, retry_ms = delay.as_millis(), "generating task configs");
+        tracing::debug!(connector = %name, retry_ms = delay.as_millis(), "generating task configs again");
         let (messages, name) = (self.messages.clone(), Arc::clone(name));
         self.work.spawn(async move {
             tokio::time::sleep(delay).await;

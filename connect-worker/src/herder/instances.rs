@@ -11,11 +11,12 @@ use connect_core::task::TaskId;
 
 use crate::herder::command::task_id;
 use crate::herder::connector::{AnyConnector, ConnectorActor, ConnectorSpec};
+use crate::herder::fleet::FencingDoor;
 use crate::herder::live::{Generation, Phase};
 use crate::herder::run::Herder;
 use crate::herder::work::Message;
 use crate::stores::status::RunState;
-use crate::task::{TargetState, TaskKind, TaskSpec};
+use crate::task::{ExactlyOnce, TargetState, TaskKind, TaskSpec};
 
 /// Time for a connector to stop, as in the JVM worker.
 pub(crate) const CONNECTOR_GRACE: Duration = Duration::from_secs(5);
@@ -127,6 +128,12 @@ impl Herder {
         if slot.run != run {
             return;
         }
+        let is_exactly_once =
+            kind == TaskKind::Source && self.fleet.as_ref().is_some_and(|fleet| fleet.is_exactly_once());
+        let exactly_once = is_exactly_once.then(|| ExactlyOnce {
+            fencing: Arc::new(FencingDoor { messages: self.messages.clone() }),
+            generation: self.state.legacy(&id.connector).generation,
+        });
         match resolved {
             Ok((connector_props, task_props)) => {
                 let target = if target == Some(TargetState::Started) {
@@ -143,7 +150,7 @@ impl Herder {
                     task_props,
                     target,
                     registry,
-                    exactly_once: None,
+                    exactly_once,
                 };
                 slot.phase = Phase::Up(self.spawner.start(spec, self.task_events.clone()));
             }
@@ -192,9 +199,12 @@ impl Herder {
         }
         slot.phase = Phase::Down;
         slot.run = 0;
+        let is_alone = self.fleet.is_none();
         let states: &[RunState] = match (slot.wanted, std::mem::take(&mut slot.is_restarting)) {
-            (None, _) => &[],
-            (Some(_), false) => &[RunState::Unassigned],
+            (None, _) if is_alone => &[],
+            // What does not end in time falls silent; its next owner speaks for it.
+            (_, false) if !is_alone && !has_ended => &[],
+            (None, _) | (Some(_), false) => &[RunState::Unassigned],
             (Some(_), true) => &[RunState::Unassigned, RunState::Restarting],
         };
         for state in states {

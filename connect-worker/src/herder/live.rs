@@ -128,6 +128,11 @@ impl Live {
         self.connector.is_down() && self.are_tasks_down()
     }
 
+    /// Returns whether nothing is wanted of it on this worker.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.connector.wanted.is_none() && self.tasks.is_empty()
+    }
+
     /// Returns whether no task runs or is in progress.
     pub(crate) fn are_tasks_down(&self) -> bool {
         self.tasks.values().all(Slot::is_down)

@@ -22,6 +22,7 @@ mod reconfigure;
 mod requests;
 mod restart;
 mod run;
+mod shutdown;
 mod stage;
 mod state;
 #[cfg(test)]

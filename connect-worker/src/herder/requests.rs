@@ -16,6 +16,7 @@ const ALONE_FENCE: &str = "Kafka Connect in standalone mode does not support exa
 impl Herder {
     /// Takes a command.
     pub(crate) fn on_command(&mut self, command: Command) {
+        let Some(command) = self.on_fleet_command(command) else { return };
         // Whoever asked may have gone; then the answer is for nobody, and the sends fail quietly.
         match command {
             Command::Ping { reply } => drop(reply.send(Ok(()))),
@@ -74,8 +75,11 @@ impl Herder {
         match self.known(name).map(|(stored, _)| stored) {
             Err(error) => drop(reply.send(Err(error))),
             Ok(name) => {
-                let record = ConfigRecord::Connector { name: Arc::clone(&name), config: None };
-                self.write_and_wait(&name, vec![record], Waiter::Gone { reply });
+                let records = vec![
+                    ConfigRecord::Connector { name: Arc::clone(&name), config: None },
+                    ConfigRecord::Target { name: Arc::clone(&name), target: None },
+                ];
+                self.write_and_wait(&name, records, Waiter::Gone { reply });
             }
         }
     }
@@ -101,7 +105,7 @@ impl Herder {
         self.write_and_wait(&name, records, Waiter::TasksDown { reply });
     }
 
-    fn restart_connector(&mut self, name: &str, reply: Reply<()>) {
+    pub(crate) fn restart_connector(&mut self, name: &str, reply: Reply<()>) {
         let incarnation = self.next_number();
         let name = self.state.name(name);
         let Some((name, live)) = name.and_then(|name| Some((Arc::clone(&name), self.live.get_mut(&name)?)))
@@ -131,7 +135,7 @@ impl Herder {
         self.write_and_wait(&name, vec![ConfigRecord::Restart(request)], waiter);
     }
 
-    fn restart_task(&mut self, name: &str, task: i32, reply: Reply<()>) {
+    pub(crate) fn restart_task(&mut self, name: &str, task: i32, reply: Reply<()>) {
         let id = task_name(name, task);
         let Some(stored) = self.state.name(name) else {
             // StandaloneHerder.restartTask goes on after its check and fails here.

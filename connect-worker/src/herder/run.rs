@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use connect_cluster::membership::GroupEvent;
 use connect_core::plugin::Registry;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::herder::command::Command;
-use crate::herder::fleet::FleetPorts;
+use crate::herder::fleet::{Fleet, FleetPorts};
 use crate::herder::handle::{HerderHandle, Told};
-use crate::herder::instances::CONNECTOR_GRACE;
-use crate::herder::live::{Live, Phase};
+use crate::herder::live::Live;
 use crate::herder::ports::{ConfigResolver, OffsetStore, PluginCatalog, SinkOffsets, TaskSpawner};
 use crate::herder::stage::StageClock;
 use crate::herder::state::ClusterState;
@@ -96,15 +96,21 @@ pub struct Herder {
     pub(crate) stages: StageClock,
     pub(crate) told: watch::Sender<Told>,
     pub(crate) abandoned: usize,
+    /// The group; `None` in standalone mode.
+    pub(crate) fleet: Option<Box<Fleet>>,
+    /// Why the herder has to end by itself.
+    pub(crate) failure: Option<String>,
     last_number: u64,
-    inbox: Inbox,
+    pub(crate) inbox: Inbox,
 }
 
-struct Inbox {
+/// Everything that comes in.
+pub(crate) struct Inbox {
     updates: mpsc::UnboundedReceiver<ConfigUpdate>,
+    group_events: Option<mpsc::UnboundedReceiver<GroupEvent>>,
     messages: mpsc::UnboundedReceiver<Message>,
     task_events: mpsc::UnboundedReceiver<TaskEvent>,
-    commands: mpsc::Receiver<Command>,
+    pub(crate) commands: mpsc::Receiver<Command>,
 }
 
 enum Input {
@@ -113,6 +119,8 @@ enum Input {
     Message(Message),
     TaskEvent(TaskEvent),
     Command(Command),
+    Group(GroupEvent),
+    Tick,
     WorkDone,
 }
 
@@ -127,8 +135,11 @@ impl Herder {
         let stages = StageClock::default();
         let (told, told_seen) = watch::channel(Told { is_ready: ports.fleet.is_none(), ..Told::default() });
         let handle = HerderHandle::new(command_sender, stages.clone(), Arc::clone(&ports.catalog), told_seen);
+        let (fleet, group_events) = ports.fleet.map(Fleet::new).unzip();
+        let fleet = fleet.map(Box::new);
         let inbox = Inbox {
             updates: ports.updates,
+            group_events,
             messages: message_receiver,
             task_events: task_event_receiver,
             commands,
@@ -151,6 +162,8 @@ impl Herder {
             stages,
             told,
             abandoned: 0,
+            fleet,
+            failure: None,
             last_number: 0,
             inbox,
         };
@@ -160,6 +173,7 @@ impl Herder {
     /// Runs until `stop` is cancelled, then stops everything: tasks together within their grace, connectors within
     /// theirs. What does not end in time is abandoned.
     pub async fn run(mut self, stop: CancellationToken) -> StopReport {
+        self.begin_fleet();
         loop {
             match self.next_input(&stop).await {
                 Input::Stop => break,
@@ -167,7 +181,13 @@ impl Herder {
                 Input::Message(message) => self.on_message(message),
                 Input::TaskEvent(event) => self.on_task_event(event),
                 Input::Command(command) => self.on_command(command),
+                Input::Group(event) => self.on_group_event(event),
+                Input::Tick => self.on_tick(),
                 Input::WorkDone => {}
+            }
+            self.go_on_releasing();
+            if self.failure.is_some() {
+                break;
             }
         }
         self.shut_down().await
@@ -175,42 +195,19 @@ impl Herder {
 
     async fn next_input(&mut self, stop: &CancellationToken) -> Input {
         let inbox = &mut self.inbox;
+        let due = self.fleet.as_ref().and_then(|fleet| fleet.next_due());
         tokio::select! {
             biased; // Stop first; then what happened, updates before all; then what is asked, on the newest state.
             () = stop.cancelled() => Input::Stop,
             Some(record) = inbox.updates.recv() => Input::Update(record),
             Some(message) = inbox.messages.recv() => Input::Message(message),
+            Some(event) = next_event(&mut inbox.group_events) => Input::Group(event),
+            () = until(due) => Input::Tick,
             Some(event) = inbox.task_events.recv() => Input::TaskEvent(event),
             Some(_) = self.work.join_next() => Input::WorkDone,
             Some(command) = inbox.commands.recv() => Input::Command(command),
             else => Input::Stop,
         }
-    }
-
-    async fn shut_down(mut self) -> StopReport {
-        self.stages.begin("stopping connectors and tasks");
-        self.inbox.commands.close();
-        let deadline = Instant::now() + self.settings.task_grace;
-        let mut stops = JoinSet::new();
-        for (_, live) in self.live.drain() {
-            for (_, slot) in live.tasks {
-                if let Phase::Up(task) = slot.phase {
-                    task.stop();
-                    stops.spawn(task.join(deadline));
-                }
-            }
-            if let Phase::Up(actor) = live.connector.phase {
-                stops.spawn(actor.end(CONNECTOR_GRACE));
-            }
-        }
-        while let Some(has_ended) = stops.join_next().await {
-            if !has_ended.unwrap_or(false) {
-                self.abandoned += 1;
-            }
-        }
-        self.work.shutdown().await;
-        self.stages.complete();
-        StopReport { abandoned: self.abandoned, failure: None }
     }
 
     /// Returns a number that was not used before, for runs and incarnations.
@@ -226,8 +223,24 @@ impl Herder {
             state,
             worker_id: Arc::clone(&self.settings.worker_id),
             version: plugin.map(|plugin| plugin.version.into()),
-            generation: 0,
+            generation: self.fleet.as_ref().map_or(0, |fleet| fleet.generation()),
             trace,
         }
+    }
+}
+
+/// Returns the next event of the membership; never when there is none.
+async fn next_event(events: &mut Option<mpsc::UnboundedReceiver<GroupEvent>>) -> Option<GroupEvent> {
+    match events {
+        Some(events) => events.recv().await,
+        None => None,
+    }
+}
+
+/// Waits until a time, or for ever.
+async fn until(due: Option<tokio::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }

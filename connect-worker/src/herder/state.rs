@@ -1,13 +1,15 @@
 //! What is configured: connectors, their target states and task configurations, and how log records change them.
 //! Pure: no I/O, no clock.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use connect_cluster::Configured;
 use connect_core::config::Props;
 use connect_core::data::java_map::iteration_order;
 use indexmap::IndexMap;
 
-use crate::stores::config::{ConfigRecord, RestartRequest, TargetState};
+use crate::stores::config::{ConfigRecord, RestartRequest, SessionKey, TargetState};
 use crate::stores::status::RunState;
 use crate::task::TaskState;
 
@@ -58,7 +60,9 @@ impl InitialState {
 /// What a record changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// A connector is new or has another configuration.
+    /// A connector is new.
+    Added(Arc<str>),
+    /// A connector has another configuration.
     Configured(Arc<str>),
     /// A connector is gone.
     Deleted(Arc<str>),
@@ -68,6 +72,10 @@ pub(crate) enum Change {
     Target(Arc<str>),
     /// A restart is due.
     Restart(RestartRequest),
+    /// There is a new key for requests between workers.
+    SessionKey(SessionKey),
+    /// A log level is to be set.
+    Level { namespace: String, level: String },
 }
 
 /// One configured connector.
@@ -79,72 +87,124 @@ pub(crate) struct ConnectorEntry {
     pub(crate) revision: u64,
     /// Target state.
     pub(crate) target: TargetState,
-    /// Raw task configurations.
+    /// Raw task configurations; none while they are incomplete in the log.
     pub(crate) tasks: Vec<Props>,
+    /// Number of tasks in the last commit, complete or not.
+    pub(crate) task_count: u32,
+    /// The raw configuration that was in force at the last complete commit.
+    pub(crate) applied: Option<Props>,
+}
+
+/// What the log tells of a connector's name beyond the connector: it outlives a deletion.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Legacy {
+    /// Target state, if one was written.
+    pub(crate) target: Option<TargetState>,
+    /// Whether task configurations of the last commit are missing.
+    pub(crate) is_inconsistent: bool,
+    /// Counts complete commits.
+    pub(crate) generation: u64,
+    /// Tasks whose producers may exist.
+    pub(crate) fenced_tasks: Option<u32>,
+    /// Whether tasks were committed since the last round of fencing.
+    pub(crate) is_fencing_due: bool,
 }
 
 /// All configured connectors.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ClusterState {
     connectors: IndexMap<Arc<str>, ConnectorEntry>,
-    /// Target states that were written before their connector.
-    early_targets: IndexMap<Arc<str>, TargetState>,
+    legacies: HashMap<Arc<str>, Legacy>,
     revision: u64,
+    /// Snapshot offset: one more than the offset of the last record; -1 before any.
+    pub(crate) offset: i64,
+}
+
+impl Default for ClusterState {
+    fn default() -> Self {
+        Self { connectors: IndexMap::new(), legacies: HashMap::new(), revision: 0, offset: -1 }
+    }
 }
 
 impl ClusterState {
     /// Applies a record and returns what it changed, if anything.
     pub(crate) fn apply(&mut self, record: ConfigRecord) -> Option<Change> {
         match record {
-            ConfigRecord::Connector { name, config: Some(config) } => {
-                self.revision += 1;
-                let revision = self.revision;
-                match self.connectors.get_mut(&name) {
-                    Some(entry) => {
-                        entry.config = config;
-                        entry.revision = revision;
-                    }
-                    None => {
-                        let target = self.early_targets.shift_remove(&name).unwrap_or(TargetState::Started);
-                        let entry = ConnectorEntry { config, revision, target, tasks: Vec::new() };
-                        self.connectors.insert(Arc::clone(&name), entry);
-                    }
-                }
-                Some(Change::Configured(name))
-            }
+            ConfigRecord::Connector { name, config: Some(config) } => Some(self.configure(name, config)),
             ConfigRecord::Connector { name, config: None } => {
-                self.early_targets.shift_remove(&name);
                 self.connectors.shift_remove(&name).map(|_| Change::Deleted(name))
             }
-            ConfigRecord::Tasks { name, configs } => {
+            ConfigRecord::Tasks { name, configs } => self.commit(name, configs),
+            ConfigRecord::IncompleteTasks { name, count } => {
                 let entry = self.connectors.get_mut(&name)?;
-                entry.tasks = configs;
+                entry.task_count = count;
+                entry.tasks.clear();
+                let legacy = self.legacies.entry(Arc::clone(&name)).or_default();
+                legacy.is_inconsistent = true;
+                legacy.is_fencing_due = true;
                 Some(Change::Tasks(name))
             }
             ConfigRecord::Target { name, target } => {
-                let wanted = target.unwrap_or(TargetState::Started);
-                match (self.connectors.get_mut(&name), target) {
-                    (Some(entry), _) => {
-                        entry.target = wanted;
-                        target.map(|_| Change::Target(name))
-                    }
-                    (None, Some(target)) => {
-                        self.early_targets.insert(name, target);
-                        None
-                    }
-                    (None, None) => {
-                        self.early_targets.shift_remove(&name);
-                        None
-                    }
-                }
+                self.legacies.entry(Arc::clone(&name)).or_default().target = target;
+                let entry = self.connectors.get_mut(&name)?;
+                entry.target = target.unwrap_or(TargetState::Started);
+                target.map(|_| Change::Target(name))
+            }
+            ConfigRecord::FencedTasks { name, count } => {
+                let legacy = self.legacies.entry(name).or_default();
+                legacy.fenced_tasks = Some(count);
+                legacy.is_fencing_due = false;
+                None
             }
             ConfigRecord::Restart(request) => Some(Change::Restart(request)),
-            // Of clusters only.
-            ConfigRecord::IncompleteTasks { .. }
-            | ConfigRecord::FencedTasks { .. }
-            | ConfigRecord::SessionKey(_)
-            | ConfigRecord::LoggerLevel { .. } => None,
+            ConfigRecord::SessionKey(key) => Some(Change::SessionKey(key)),
+            ConfigRecord::LoggerLevel { namespace, level } => Some(Change::Level { namespace, level }),
         }
+    }
+
+    fn configure(&mut self, name: Arc<str>, config: Props) -> Change {
+        self.revision += 1;
+        let revision = self.revision;
+        if let Some(entry) = self.connectors.get_mut(&name) {
+            entry.config = config;
+            entry.revision = revision;
+            return Change::Configured(name);
+        }
+        let target = self.legacies.get(&name).and_then(|legacy| legacy.target);
+        let entry = ConnectorEntry {
+            config,
+            revision,
+            target: target.unwrap_or(TargetState::Started),
+            tasks: Vec::new(),
+            task_count: 0,
+            applied: None,
+        };
+        self.connectors.insert(Arc::clone(&name), entry);
+        Change::Added(name)
+    }
+
+    fn commit(&mut self, name: Arc<str>, configs: Vec<Props>) -> Option<Change> {
+        let entry = self.connectors.get_mut(&name)?;
+        let legacy = self.legacies.entry(Arc::clone(&name)).or_default();
+        legacy.generation += u64::from(!configs.is_empty());
+        legacy.is_inconsistent = false;
+        legacy.is_fencing_due = true;
+        entry.task_count = u32::try_from(configs.len()).unwrap_or(u32::MAX);
+        entry.tasks = configs;
+        entry.applied = Some(entry.config.clone());
+        Some(Change::Tasks(name))
+    }
+
+    /// Returns what the leader assigns from.
+    pub(crate) fn configured(&self) -> Configured {
+        let count = |entry: &ConnectorEntry| u32::try_from(entry.tasks.len()).unwrap_or(u32::MAX);
+        let connectors = self.connectors.iter().map(|(name, entry)| (Arc::clone(name), count(entry)));
+        Configured { offset: self.offset, connectors: connectors.collect() }
+    }
+
+    /// Returns what the log tells of a connector's name beyond the connector.
+    pub(crate) fn legacy(&self, name: &str) -> Legacy {
+        self.legacies.get(name).cloned().unwrap_or_default()
     }
 
     /// Returns a connector.
@@ -191,7 +251,7 @@ mod tests {
         let target = ConfigRecord::Target { name: Arc::clone(&name), target: Some(TargetState::Stopped) };
         assert_eq!(state.apply(target), None);
         let connector = ConfigRecord::Connector { name: Arc::clone(&name), config: Some(config("A")) };
-        assert_eq!(state.apply(connector), Some(Change::Configured(name)));
+        assert_eq!(state.apply(connector), Some(Change::Added(name)));
         assert_eq!(state.get("c").map(|entry| entry.target), Some(TargetState::Stopped));
     }
 
@@ -212,6 +272,8 @@ mod tests {
             revision: 2,
             target: TargetState::Paused,
             tasks: vec![config("t")],
+            task_count: 1,
+            applied: Some(config("A")),
         };
         assert_eq!(state.get("c"), Some(&expected));
     }

@@ -7,9 +7,9 @@ use connect_core::error::ConnectError;
 use connect_core::task::TaskId;
 
 use crate::herder::connector::ConnectorReport;
+use crate::herder::fleet::FleetMessage;
 
 /// A message to the herder from work it gave away.
-#[derive(Debug)]
 pub(crate) enum Message {
     /// A connector instance reports.
     Connector { name: Arc<str>, run: u64, report: ConnectorReport },
@@ -23,4 +23,6 @@ pub(crate) enum Message {
     Regenerate { name: Arc<str>, run: u64 },
     /// Task configurations could not be stored.
     TasksNotStored { name: Arc<str>, error: ConnectError },
+    /// Of groups only.
+    Fleet(FleetMessage),
 }

@@ -35,6 +35,8 @@ pub struct FleetSettings {
     pub unsync_backoff: Duration,
     /// Keys for requests between workers.
     pub key: KeySettings,
+    /// Whether sources write exactly once.
+    pub is_exactly_once: bool,
 }
 
 /// The surroundings of a worker in a group.

@@ -1,0 +1,76 @@
+//! The end of a herder: everything is stopped together, in bounded time.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::JoinSet;
+
+use crate::herder::instances::CONNECTOR_GRACE;
+use crate::herder::live::Phase;
+use crate::herder::run::{Herder, StopReport};
+use crate::stores::status::RunState;
+
+/// What was stopped: a connector, or one of its tasks.
+type Stopped = (Arc<str>, Option<u32>, bool);
+
+impl Herder {
+    /// Stops everything: tasks together within their grace, connectors within theirs. What does not end in time is
+    /// abandoned.
+    pub(crate) async fn shut_down(mut self) -> StopReport {
+        self.stages.begin("stopping connectors and tasks");
+        self.inbox.commands.close();
+        // Nothing that waits is answered any more.
+        while self.inbox.commands.try_recv().is_ok() {}
+        let mut farewell = JoinSet::new();
+        if let Some(departure) = self.departure() {
+            farewell.spawn(departure);
+        }
+        let mut stops = self.stop_all();
+        while let Some(stopped) = stops.join_next().await {
+            match stopped {
+                Ok((name, task, has_ended)) => self.on_last_stop(&name, task, has_ended),
+                Err(_) => self.abandoned += 1,
+            }
+        }
+        while farewell.join_next().await.is_some() {}
+        self.leave_group().await;
+        self.work.shutdown().await;
+        self.stages.complete();
+        StopReport { abandoned: self.abandoned, failure: self.failure }
+    }
+
+    fn stop_all(&mut self) -> JoinSet<Stopped> {
+        let deadline = Instant::now() + self.settings.task_grace;
+        let mut stops = JoinSet::new();
+        for (name, live) in self.live.drain() {
+            for (number, slot) in live.tasks {
+                if let Phase::Up(task) = slot.phase {
+                    task.stop();
+                    let name = Arc::clone(&name);
+                    stops.spawn(async move { (name, Some(number), task.join(deadline).await) });
+                }
+            }
+            if let Phase::Up(actor) = live.connector.phase {
+                stops.spawn(async move { (name, None, actor.end(CONNECTOR_GRACE).await) });
+            }
+        }
+        stops
+    }
+
+    /// Notes the end of a connector or task. In a group the others can see it.
+    fn on_last_stop(&mut self, name: &Arc<str>, task: Option<u32>, has_ended: bool) {
+        if !has_ended {
+            self.abandoned += 1;
+        }
+        if self.fleet.is_none() {
+            return;
+        }
+        let status = self.status_of(name, RunState::Unassigned, None);
+        match task {
+            None => self.status.put_connector(name, Some(status)),
+            // A task that did not end falls silent; its next owner speaks for it.
+            Some(task) if has_ended => self.status.put_task(name, task, Some(status)),
+            Some(_) => {}
+        }
+    }
+}
