@@ -89,7 +89,7 @@ fn works(texts: &Value) -> Works {
     texts.map(|(member, text)| (member.clone(), work(text.as_str().expect("a text")))).collect()
 }
 
-fn work(text: &str) -> Work {
+pub(crate) fn work(text: &str) -> Work {
     let mut work = Work::default();
     for item in text.split_whitespace() {
         match item.split_once('/') {

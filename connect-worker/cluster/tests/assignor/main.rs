@@ -1,5 +1,6 @@
-//! The assignor: against the JVM's, by its properties, and in a simulated group.
+//! The group's bytes against the JVM's; the assignor against the JVM's, by its properties, and in a simulated group.
 
+mod bytes;
 mod coordinator;
 mod golden;
 mod properties;
