@@ -21,7 +21,8 @@ use crate::kafka::port::KafkaError;
 pub(super) unsafe fn read_partitions(
     list: *const sys::rd_kafka_topic_partition_list_t,
 ) -> Vec<TopicPartition> {
-    if list.is_null() {
+    // SAFETY: promised by the caller. An empty list has no elements to point at.
+    if list.is_null() || unsafe { (*list).elems.is_null() } {
         return Vec::new();
     }
     // SAFETY: promised by the caller.
@@ -97,7 +98,7 @@ pub(super) fn consumer_error(message: &sys::rd_kafka_message_t) -> Result<(), Ka
         RespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => Err(KafkaError::Fatal(format!(
             "consuming: {reason}; the principal needs READ on the consumer group"
         ))),
-        RespErr::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET | RespErr::RD_KAFKA_RESP_ERR__FATAL => {
+        RespErr::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET => {
             Err(KafkaError::Fatal(format!("consuming: {reason}")))
         }
         _ => {
