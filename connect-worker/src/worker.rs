@@ -5,7 +5,9 @@
 mod adapters;
 mod assembly;
 mod distributed;
+mod fencer;
 mod frame;
+mod group;
 mod standalone;
 
 use std::process::ExitCode;
@@ -16,6 +18,7 @@ use connect_core::plugin::Registry;
 use tokio_util::sync::CancellationToken;
 
 pub use self::distributed::run_distributed;
+pub(crate) use self::group::is_sluice_member;
 pub use self::standalone::run_standalone;
 
 use crate::config::WorkerConfig;

@@ -35,6 +35,8 @@ pub(super) enum Command {
     Distributed(DistributedArgs),
     /// Runs a broker, an S3 server and a worker on this machine, to try things out.
     Quickstart(QuickstartArgs),
+    /// Runs a broker and several workers of one group on this machine, and shows who runs what.
+    Fleet(FleetArgs),
     /// Lists the built-in plug-ins, or the keys of one.
     Plugins(PluginsArgs),
     /// Checks a connector file, without a broker.
@@ -78,6 +80,23 @@ pub(super) struct QuickstartArgs {
     /// Logs made a second.
     #[arg(long, value_name = "LOGS", default_value_t = 100.0, value_parser = rate)]
     pub(super) rate: f64,
+}
+
+/// Arguments of `fleet`.
+#[derive(Debug, Args)]
+pub(super) struct FleetArgs {
+    /// Number of workers.
+    #[arg(long, value_name = "WORKERS", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(super) workers: u8,
+    /// Folder of all data; it is made if need be, and found again at the next start.
+    #[arg(long, value_name = "FOLDER", default_value = ".fleet")]
+    pub(super) dir: PathBuf,
+    /// Logs made a second.
+    #[arg(long, value_name = "LOGS", default_value_t = 100.0, value_parser = rate)]
+    pub(super) rate: f64,
+    /// Stops after so many seconds.
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub(super) seconds: Option<u64>,
 }
 
 /// Reads a rate that can be kept: no less than nothing, and a number.

@@ -41,6 +41,7 @@ pub fn run_with(plugins: Vec<PluginInfo>) -> ExitCode {
         Command::Standalone(args) => return standalone::run(&args, &registry),
         Command::Distributed(args) => return distributed::run(&args, &registry),
         Command::Quickstart(args) => return quickstart::run(args),
+        Command::Fleet(args) => return quickstart::run_fleet(args),
         Command::Plugins(args) => list::run(&args, &registry, output),
         Command::Validate(args) => validate::run(&args, &registry, output),
         Command::Completions { shell } => completions(shell, output),

@@ -6,24 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use dev_broker::{Broker, BrokerConfig, BrokerError};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use dev_broker::BrokerError;
 
+use crate::quickstart::broker::{BROKER_PORT, PARTITIONS, RETENTION_BYTES, start_broker};
 use crate::quickstart::bucket::{MAX_OBJECTS, Survey};
 use crate::quickstart::files::Layout;
 use crate::quickstart::progress::Progress;
-use crate::quickstart::s3::{S3Server, listen};
+use crate::quickstart::s3::{ACCESS_KEY, S3Server, SECRET_KEY, listen};
 use crate::quickstart::scrape;
-use crate::quickstart::worker::{Worker, end_orphan};
+use crate::quickstart::stop::Stop;
+use crate::quickstart::worker::{Launch, Worker, end_orphan};
 
-const BROKER_PORT: u16 = 9092;
 const S3_PORT: u16 = 9000;
 const REST_PORT: u16 = 8083;
-/// Partitions of `raw_logs`.
-const PARTITIONS: i32 = 6;
-const SEGMENT_BYTES: u64 = 8 << 20;
-/// Bytes kept a partition: with six partitions, at most 192 MiB of logs and one segment each.
-const RETENTION_BYTES: i64 = 32 << 20;
 /// Errors of the worker's log shown when it ends by itself.
 const MAX_ERRORS_SHOWN: usize = 3;
 const LOOK_INTERVAL: Duration = Duration::from_secs(3);
@@ -89,12 +84,12 @@ pub async fn run(options: &Options) -> Result<(), QuickstartError> {
     let layout = Layout::create(&options.dir).map_err(folder)?;
     let mut stop = Stop::new().map_err(QuickstartError::Worker)?;
     // Whoever has the broker's folder has the whole folder: a worker found in it afterwards is nobody's.
-    let broker = start_broker(&layout).await?;
-    end_orphan(&layout).await.map_err(QuickstartError::Worker)?;
+    let broker = start_broker(&layout.broker, &layout.dir).await?;
+    end_orphan(&layout.pid, &layout.properties[0]).await.map_err(QuickstartError::Worker)?;
     let s3 = S3Server::start(&layout.s3, S3_PORT).await.map_err(QuickstartError::S3)?;
     let rest = free_address(REST_PORT).await.map_err(QuickstartError::Worker)?;
     layout.write_properties(broker.address(), rest, options.rate).map_err(folder)?;
-    let mut worker = Worker::start(&layout, s3.address()).map_err(QuickstartError::Worker)?;
+    let mut worker = Worker::start(&launch(&layout, s3.address())).map_err(QuickstartError::Worker)?;
     say(&welcome(&layout, broker.address(), s3.address(), rest, options));
     let outcome = watch(&mut worker, &mut stop, &layout, rest).await;
     say("stopping");
@@ -109,29 +104,23 @@ pub async fn run(options: &Options) -> Result<(), QuickstartError> {
     outcome
 }
 
-async fn start_broker(layout: &Layout) -> Result<Broker, QuickstartError> {
-    let config = BrokerConfig {
-        listen: SocketAddr::from(([127, 0, 0, 1], BROKER_PORT)),
-        default_partitions: PARTITIONS,
-        segment_bytes: SEGMENT_BYTES,
-        retention_bytes: RETENTION_BYTES,
-        ..BrokerConfig::new(&layout.broker)
-    };
-    match Broker::start(config.clone()).await {
-        Err(BrokerError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
-            let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-            Broker::start(BrokerConfig { listen, ..config }).await
-        }
-        outcome => outcome,
+fn launch(layout: &Layout, s3: SocketAddr) -> Launch<'_> {
+    Launch {
+        mode: "standalone",
+        properties: &layout.properties,
+        variables: vec![
+            ("AWS_ENDPOINT_URL", format!("http://{s3}")),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+        ],
+        log: &layout.log,
+        keeps_log: false,
+        pid: &layout.pid,
     }
-    .map_err(|error| match error {
-        BrokerError::InUse { .. } => QuickstartError::InUse { path: layout.dir.clone() },
-        other => QuickstartError::Broker(other),
-    })
 }
 
 /// Returns the last errors in a worker's log, each on a line of its own after a line break.
-fn last_errors(log: &Path) -> String {
+pub(crate) fn last_errors(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let is_error = |line: &&str| line.contains("] ERROR ") || line.starts_with("sluice: ");
     let errors: Vec<&str> = text.lines().filter(is_error).collect();
@@ -140,33 +129,8 @@ fn last_errors(log: &Path) -> String {
 }
 
 /// Returns an address that is free now; the worker listens on it a moment later.
-async fn free_address(port: u16) -> io::Result<SocketAddr> {
+pub(crate) async fn free_address(port: u16) -> io::Result<SocketAddr> {
     listen(port).await?.local_addr()
-}
-
-/// The signals that end the quickstart.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Stop {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
-        }
-    }
 }
 
 /// Tells what goes on until asked to stop.
@@ -249,11 +213,11 @@ fn welcome(
 }
 
 /// Says why an address has another port than the usual one.
-fn port_note(address: SocketAddr, usual: u16) -> String {
+pub(crate) fn port_note(address: SocketAddr, usual: u16) -> String {
     if address.port() == usual { String::new() } else { format!(" ({usual} is taken)") }
 }
 
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // Without a terminal there is nobody to tell, and no reason to stop.
     writeln!(io::stdout(), "{text}").ok();
 }

@@ -1,4 +1,4 @@
-//! Reads the worker's metrics, as Prometheus does.
+//! Small requests to workers, and their metrics, as Prometheus reads them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,10 +16,26 @@ const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// # Errors
 /// Fails when nothing answers within 3 seconds, or not with status 200.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+    exchange(address, "GET", path, "").await
+}
+
+/// Sends JSON with `PUT path` and returns the body of the answer.
+///
+/// # Errors
+/// Fails when nothing answers within 3 seconds, or not with status 200 or 201.
+pub(crate) async fn put(address: SocketAddr, path: &str, json: &str) -> io::Result<String> {
+    exchange(address, "PUT", path, json).await
+}
+
+async fn exchange(address: SocketAddr, method: &str, path: &str, body: &str) -> io::Result<String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         // HTTP/1.0: the answer ends with the connection and comes in one piece.
-        let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.take(MAX_BYTES).read_to_string(&mut answer).await?;
@@ -28,7 +44,7 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> io::Result<String> {
     let answer = tokio::time::timeout(LIMIT, exchange).await.map_err(|_| io::ErrorKind::TimedOut)??;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
     match head.split(' ').nth(1) {
-        Some("200") => Ok(body.to_owned()),
+        Some("200" | "201") => Ok(body.to_owned()),
         _ => Err(io::Error::other(head.lines().next().unwrap_or_default().to_owned())),
     }
 }

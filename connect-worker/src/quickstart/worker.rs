@@ -2,16 +2,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
-
-use crate::quickstart::files::Layout;
-use crate::quickstart::s3::{ACCESS_KEY, SECRET_KEY};
 
 /// How long a worker may take to stop before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -30,6 +26,22 @@ const REMOVED: [&str; 10] = [
     "all_proxy",
 ];
 
+/// How a worker is to be started.
+pub(crate) struct Launch<'a> {
+    /// The command: `standalone` or `distributed`.
+    pub(crate) mode: &'static str,
+    /// Property files, the worker's own first.
+    pub(crate) properties: &'a [PathBuf],
+    /// Environment variables.
+    pub(crate) variables: Vec<(&'static str, String)>,
+    /// Takes both outputs.
+    pub(crate) log: &'a Path,
+    /// Whether the log goes on instead of beginning anew.
+    pub(crate) keeps_log: bool,
+    /// Takes the process id.
+    pub(crate) pid: &'a Path,
+}
+
 /// A running worker. Dropping it kills the worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -37,19 +49,20 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a standalone worker with the property files of the folder and the S3 server at `s3`.
+    /// Starts a worker.
     ///
     /// # Errors
     /// Fails when the program cannot be started.
-    pub(crate) fn start(layout: &Layout, s3: SocketAddr) -> io::Result<Self> {
-        let log = File::create(&layout.log)?;
+    pub(crate) fn start(launch: &Launch<'_>) -> io::Result<Self> {
+        let log = File::options().create(true).append(true).open(launch.log)?;
+        if !launch.keeps_log {
+            log.set_len(0)?;
+        }
         let mut command = Command::new(std::env::current_exe()?);
         command
-            .arg("standalone")
-            .args(&layout.properties)
-            .env("AWS_ENDPOINT_URL", format!("http://{s3}"))
-            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            .arg(launch.mode)
+            .args(launch.properties)
+            .envs(launch.variables.iter().map(|(name, value)| (name, value)))
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -62,8 +75,21 @@ impl Worker {
             command.env_remove(name);
         }
         let child = command.spawn()?;
-        fs::write(&layout.pid, child.id().unwrap_or_default().to_string())?;
+        fs::write(launch.pid, child.id().unwrap_or_default().to_string())?;
         Ok(Self { child })
+    }
+
+    /// Returns the process id, `None` once the end of the worker was seen.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Returns how the worker ended, `None` while it runs.
+    ///
+    /// # Errors
+    /// Fails when the system cannot tell.
+    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
     }
 
     /// Waits until the worker ended by itself. Cancel safe.
@@ -89,12 +115,13 @@ impl Worker {
     }
 }
 
-/// Ends the worker of an earlier quickstart in the same folder that was killed and could not end its worker.
+/// Ends the worker of an earlier run in the same folder that was killed and could not end its worker. `pid` holds its
+/// process id, `properties` is its worker file.
 ///
 /// # Errors
 /// Fails when the worker does not end.
-pub(crate) async fn end_orphan(layout: &Layout) -> io::Result<()> {
-    let Ok(text) = fs::read_to_string(&layout.pid) else { return Ok(()) };
+pub(crate) async fn end_orphan(pid: &Path, properties: &Path) -> io::Result<()> {
+    let Ok(text) = fs::read_to_string(pid) else { return Ok(()) };
     let Some(pid) = text.trim().parse().ok().and_then(to_pid) else { return Ok(()) };
     let command_line = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
     let deadline = Instant::now() + STOP_LIMIT;
@@ -103,7 +130,7 @@ pub(crate) async fn end_orphan(layout: &Layout) -> io::Result<()> {
         let arguments = fs::read(path).unwrap_or_default();
         arguments
             .split(|byte| *byte == 0)
-            .any(|argument| Path::new(&*String::from_utf8_lossy(argument)) == layout.properties[0])
+            .any(|argument| Path::new(&*String::from_utf8_lossy(argument)) == properties)
     };
     if is_ours(&command_line) {
         terminate(pid)?;

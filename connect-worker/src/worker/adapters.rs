@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 use crate::config::clients::sink_group;
 use crate::config::{ClientKind, ConfigTransformer, WorkerConfig, client_props};
 use crate::herder::ports::{
-    ConfigResolver, OffsetStore, PluginCatalog, RawProps, SinkOffsets, SinkOffsetsError, TaskSpawner,
-    ValidateError, Validation,
+    ConfigResolver, LevelSetter, OffsetStore, PluginCatalog, RawProps, SinkOffsets, SinkOffsetsError,
+    TaskSpawner, ValidateError, Validation,
 };
 use crate::herder::{HerderError, HerderErrorKind};
 use crate::kafka::admin::{Admin, AdminError};
@@ -49,6 +49,12 @@ impl LevelControl for LogControl {
 
     fn set_level(&self, logger: &str, level: &str) -> Vec<String> {
         LogControl::set_level(self, logger, level).unwrap_or_default()
+    }
+}
+
+impl LevelSetter for LogControl {
+    fn set_level(&self, namespace: &str, level: &str) {
+        LogControl::set_level(self, namespace, level);
     }
 }
 

@@ -55,7 +55,7 @@ async fn serve(
     let (herder, handle) = herder(&frame, registry, stores, None);
     let running = RunningHerder::spawn(herder);
     let readiness = frame.readiness.clone();
-    let server = frame.serve(handle.clone(), log);
+    let server = frame.serve(handle.clone(), Arc::new(log));
 
     let code = start(&worker, &handle, &readiness, connectors, &stop).await;
     if code == 0 {
