@@ -47,6 +47,7 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
     ("s3s", &["connect-worker/src/quickstart"]),
     ("s3s_fs", &["connect-worker/src/quickstart"]),
     ("kafka_protocol", &["connect-worker/dev-broker", "connect-worker/cluster", "tests"]),
+    ("cel", &["connectors/log-transforms"]),
     ("grok", &["connectors/log-transforms"]),
     ("aws_sdk_s3", &["connectors/s3"]),
     ("aws_config", &["connectors/s3"]),

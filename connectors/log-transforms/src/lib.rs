@@ -2,6 +2,7 @@
 //! schema, change single records and do no I/O.
 
 mod deduplicate;
+mod expression;
 mod fields;
 mod mismatch;
 mod normalize_fields;

@@ -3,6 +3,7 @@
 use connect_core::plugin::{Factory, PluginInfo};
 
 use crate::deduplicate::Deduplicate;
+use crate::expression::Expression;
 use crate::normalize_fields::NormalizeFields;
 use crate::normalize_level::NormalizeLevel;
 use crate::parse_log::ParseLog;
@@ -21,5 +22,5 @@ macro_rules! plugins {
 
 /// Returns all transforms for logs.
 pub fn plugins() -> Vec<PluginInfo> {
-    plugins!(Deduplicate, NormalizeFields, NormalizeLevel, ParseLog, ParseTime, Redact)
+    plugins!(Deduplicate, Expression, NormalizeFields, NormalizeLevel, ParseLog, ParseTime, Redact)
 }
