@@ -7,7 +7,12 @@ mod connector;
 mod file;
 mod java_stream;
 mod json;
+mod kafka;
+mod layered;
+mod secondary;
 mod source;
+mod topics;
+mod transactional;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,7 +20,15 @@ use connect_core::error::ConnectError;
 
 pub use connector::ConnectorOffsets;
 pub use file::FileOffsetStore;
+pub use kafka::KafkaOffsetStore;
+pub(crate) use secondary::{Entries, Secondary};
 pub use source::{ExactlyOnceOffsets, SourceOffsetStores};
+pub use topics::KafkaOffsetStores;
+
+/// Returns the connector that a key in an offset topic belongs to; `None` for foreign keys.
+pub fn connector_of_key(key: &[u8]) -> Option<String> {
+    json::decode_key(key).map(|(connector, _)| connector)
+}
 
 /// Keeps the offsets of all source connectors.
 #[async_trait]

@@ -38,4 +38,15 @@ pub trait SourceOffsetStores: Send + Sync {
     /// As [`SourceOffsetStores::open`].
     async fn open_exactly_once(&self, id: &TaskId, props: &Props)
     -> Result<ExactlyOnceOffsets, ConnectError>;
+
+    /// Returns the store through which REST reads and changes the offsets of a connector, read to its end. Where
+    /// tasks write exactly once, each change is a transaction, and tasks that are left over must be fenced before it.
+    ///
+    /// # Errors
+    /// As [`SourceOffsetStores::open`].
+    async fn open_connector(
+        &self,
+        connector: &str,
+        props: &Props,
+    ) -> Result<Arc<dyn OffsetStore>, ConnectError>;
 }

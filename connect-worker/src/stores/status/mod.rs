@@ -1,13 +1,19 @@
 //! The states of connectors and tasks, and the topics they used. Standalone mode keeps them in memory, distributed
 //! mode in the status topic.
 
+mod cache;
+mod codec;
+mod kafka;
 mod memory;
 mod state;
+mod writer;
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+pub use kafka::KafkaStatusStore;
+use kafka::SharedCache;
 pub use memory::MemoryStatusStore;
 pub use state::{RunState, Status};
 

@@ -22,6 +22,10 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// Every state.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Unassigned, Self::Running, Self::Paused, Self::Stopped, Self::Failed, Self::Restarting];
+
     /// Returns the word in `/status`.
     pub fn name(self) -> &'static str {
         match self {

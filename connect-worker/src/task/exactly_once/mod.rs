@@ -3,7 +3,6 @@
 
 mod boundary;
 mod fencing;
-mod secondary;
 mod source_loop;
 #[cfg(test)]
 mod tests;

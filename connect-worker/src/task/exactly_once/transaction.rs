@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kafka::producer::{OutgoingRecord, SendError, TransactionError, TransactionalProducer};
 use crate::obs::metrics::SourceTaskMetrics;
-use crate::stores::offsets::{ConnectorOffsets, ExactlyOnceOffsets};
-use crate::task::exactly_once::secondary::{Entries, Secondary};
+use crate::stores::offsets::{ConnectorOffsets, Entries, ExactlyOnceOffsets, Secondary};
 use crate::task::submitted::{Committable, PartitionKey, PartitionKeys};
 
 /// Token of deliveries that nobody waits for: those of offsets.

@@ -240,6 +240,10 @@ impl SourceOffsetStores for Stores {
             secondary: Some(Arc::new(Appended(Arc::clone(&self.secondary)))),
         })
     }
+
+    async fn open_connector(&self, _: &str, _: &Props) -> Result<Arc<dyn OffsetStore>, ConnectError> {
+        Err(ConnectError::fatal("nothing here asks for offsets by REST"))
+    }
 }
 
 #[async_trait]
