@@ -159,6 +159,7 @@ mod tests {
 
     fn distributed(pairs: &[(&str, &str)]) -> WorkerConfig {
         let mut all = standalone(&[]).originals().clone();
+        all.shift_remove("offset.storage.file.filename");
         all.extend(props(&[
             ("group.id", "g"),
             ("offset.storage.topic", "o"),

@@ -60,48 +60,46 @@ impl TopicReader {
     /// # Errors
     /// Fatal when the topic may not be read. The client tries again by itself.
     pub fn poll(&mut self, max: usize, batch: &mut RawBatch) -> Result<(), KafkaError> {
-        let mut messages: Vec<*mut sys::rd_kafka_message_t> = Vec::with_capacity(max);
-        // SAFETY: the handle is live; its own queue carries errors and logs only. The buffer has room for `max`
-        // pointers and librdkafka writes the first `count` of them.
-        unsafe {
-            sys::rd_kafka_poll(self.client.handle, 0);
-            let buffer = messages.as_mut_ptr();
-            let count = sys::rd_kafka_consume_batch_queue(self.client.queue, 0, buffer, max);
-            messages.set_len(usize::try_from(count).unwrap_or(0));
-        }
-        if max > 0 && messages.len() == max {
-            // More may wait, and the queue signals only when it was empty before.
-            self.client.shared.ready.notify_one();
-        }
-        self.take(messages, batch)
-    }
-
-    fn take(
-        &mut self,
-        messages: Vec<*mut sys::rd_kafka_message_t>,
-        batch: &mut RawBatch,
-    ) -> Result<(), KafkaError> {
+        // SAFETY: the handle is live; its own queue carries errors and logs only.
+        unsafe { sys::rd_kafka_poll(self.client.handle, 0) };
         let mut outcome = Ok(());
-        for message in messages {
-            // SAFETY: librdkafka filled in a valid pointer that this call owns and destroys below.
-            let borrowed = unsafe { &*message };
-            match borrowed.err {
-                RespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {
-                    let mut arena = Arena::with_capacity(borrowed.len + borrowed.key_len);
-                    batch.records.push(read_message(borrowed, Arc::clone(&self.topic), &mut arena));
-                }
-                RespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
-                    let index = usize::try_from(borrowed.partition).unwrap_or(usize::MAX);
-                    if let Some(end) = self.ends.get_mut(index) {
-                        *end = borrowed.offset;
-                    }
-                }
-                code => outcome = self.problem(code, borrowed),
+        for taken in 1..=max {
+            // One by one: in batches librdkafka moves the position past errors and ends as if they were records
+            // (`rd_kafka_q_serve_rkmessages`).
+            // SAFETY: the queue is live; the message is owned by this call and destroyed below.
+            let message = unsafe { sys::rd_kafka_consume_queue(self.client.queue, 0) };
+            if message.is_null() {
+                break;
             }
-            // SAFETY: the pointer came from librdkafka and is destroyed once.
+            // SAFETY: as above; not used after it is destroyed.
+            if let Err(error) = self.take(unsafe { &*message }, batch) {
+                outcome = Err(error);
+            }
+            // SAFETY: as above.
             unsafe { sys::rd_kafka_message_destroy(message) };
+            if taken == max {
+                // More may wait, and the queue signals only when it was empty before.
+                self.client.shared.ready.notify_one();
+            }
         }
         outcome
+    }
+
+    fn take(&mut self, message: &sys::rd_kafka_message_t, batch: &mut RawBatch) -> Result<(), KafkaError> {
+        match message.err {
+            RespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {
+                let mut arena = Arena::with_capacity(message.len + message.key_len);
+                batch.records.push(read_message(message, Arc::clone(&self.topic), &mut arena));
+            }
+            RespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                let index = usize::try_from(message.partition).unwrap_or(usize::MAX);
+                if let Some(end) = self.ends.get_mut(index) {
+                    *end = message.offset;
+                }
+            }
+            code => return self.problem(code, message),
+        }
+        Ok(())
     }
 
     fn problem(&self, code: RespErr, message: &sys::rd_kafka_message_t) -> Result<(), KafkaError> {

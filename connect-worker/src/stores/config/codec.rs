@@ -262,3 +262,6 @@ fn object(value: &Node<'_>) -> Result<(), String> {
         other => Err(format!("the value is no object but {}", other.type_name())),
     }
 }
+
+#[cfg(test)]
+mod tests;

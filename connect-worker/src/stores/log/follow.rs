@@ -24,9 +24,12 @@ const START_TIMEOUT: Duration = Duration::from_mins(15);
 /// Period of progress reports, and of looks at the client when nothing happens.
 const TICK: Duration = Duration::from_secs(5);
 
+/// Someone who waits for the end.
+type Told = oneshot::Sender<Result<(), KafkaError>>;
+
 /// What the owner of a log asks for.
 pub(super) enum Command {
-    ReadToEnd(oneshot::Sender<Result<(), KafkaError>>),
+    ReadToEnd(Told),
 }
 
 type EndLookup = Pin<Box<dyn Future<Output = Result<Vec<i64>, KafkaError>> + Send>>;
@@ -34,7 +37,7 @@ type EndLookup = Pin<Box<dyn Future<Output = Result<Vec<i64>, KafkaError>> + Sen
 /// Those who wait for the same end.
 struct Waiters {
     ends: Vec<i64>,
-    told: Vec<oneshot::Sender<Result<(), KafkaError>>>,
+    told: Vec<Told>,
 }
 
 pub(super) struct Follower {
@@ -44,8 +47,8 @@ pub(super) struct Follower {
     batch: RawBatch,
     records: u64,
     // Bounded by the callers of `read_to_end`, each of which waits.
-    asking: Vec<oneshot::Sender<Result<(), KafkaError>>>,
-    looking_up: Option<(EndLookup, Vec<oneshot::Sender<Result<(), KafkaError>>>)>,
+    asking: Vec<Told>,
+    looking_up: Option<(EndLookup, Vec<Told>)>,
     waiting: Vec<Waiters>,
 }
 

@@ -19,7 +19,7 @@ const COMPACT: &str = "compact";
 /// Creates or checks the topic and returns its number of partitions.
 pub(super) async fn prepare(settings: &LogSettings) -> Result<i32, KafkaError> {
     let admin = Admin::new(&settings.admin).map_err(fatal)?;
-    let mut refusal = None;
+    let mut absence = settings.spec.is_none().then_some(Absence::Final);
     if let Some(spec) = &settings.spec {
         match create(&admin, &settings.topic, spec).await? {
             Creation::Created => {}
@@ -27,17 +27,24 @@ pub(super) async fn prepare(settings: &LogSettings) -> Result<i32, KafkaError> {
             Creation::Refused(error) => {
                 // It may be there nevertheless, or the broker creates it (`TopicAdmin.createOrFindTopics`).
                 check_policy(&admin, &settings.topic, spec).await?;
-                refusal = Some(error);
+                absence = Some(Absence::Refused(error));
             }
         }
     }
-    let partitions = partitions(&admin, &settings.topic, refusal).await?;
+    let partitions = partitions(&admin, &settings.topic, absence).await?;
     match &settings.spec {
         Some(spec) if spec.is_single_partition && partitions > 1 => {
             Err(KafkaError::Fatal(several_partitions(&settings.topic, spec, partitions)))
         }
         _ => Ok(partitions),
     }
+}
+
+/// Why a topic that is missing will stay missing.
+enum Absence {
+    Refused(AdminError),
+    /// It was not to be created.
+    Final,
 }
 
 enum Creation {
@@ -121,7 +128,7 @@ fn several_partitions(topic: &str, spec: &TopicSpec, partitions: i32) -> String 
 }
 
 /// Returns the number of partitions, waiting for a topic that was just created.
-async fn partitions(admin: &Admin, topic: &str, refusal: Option<AdminError>) -> Result<i32, KafkaError> {
+async fn partitions(admin: &Admin, topic: &str, absence: Option<Absence>) -> Result<i32, KafkaError> {
     let deadline = Instant::now() + METADATA_TIMEOUT;
     loop {
         match admin.describe_topic(topic).await {
@@ -135,8 +142,14 @@ async fn partitions(admin: &Admin, topic: &str, refusal: Option<AdminError>) -> 
             Err(error) => return Err(fatal(error)),
         }
         // Nobody will create it any more.
-        if let Some(refusal) = refusal {
-            return Err(KafkaError::Fatal(format!("the topic `{topic}` does not exist; {refusal}")));
+        match absence {
+            Some(Absence::Refused(refusal)) => {
+                return Err(KafkaError::Fatal(format!("the topic `{topic}` does not exist; {refusal}")));
+            }
+            Some(Absence::Final) => {
+                return Err(KafkaError::Fatal(format!("the topic `{topic}` does not exist")));
+            }
+            None => {}
         }
         if Instant::now() >= deadline {
             return Err(KafkaError::Fatal(format!(
