@@ -102,6 +102,10 @@ pub fn client_props(
         )));
     }
     props.extend(overrides);
+    // Without a name a member is a dynamic one; Java refuses the empty text.
+    if props.get("group.instance.id").is_some_and(|id| id.trim().is_empty()) {
+        props.remove("group.instance.id");
+    }
     force(kind, worker, connector, task, &mut props);
     Ok(props)
 }
@@ -148,9 +152,33 @@ fn base(kind: ClientKind, worker: &WorkerConfig, connector: &str, task: Option<u
         }
     }
     set("bootstrap.servers", &worker.bootstrap_servers.join(","));
+    if let (ClientKind::SinkConsumer, Some(distributed), Some(task)) = (kind, worker.distributed(), task) {
+        // A static member (KIP-345): whoever runs the task next takes its partitions over at once, and fences a task
+        // that does not know yet that it lost its place.
+        set("group.instance.id", &instance_id(&distributed.group_id, connector, task));
+    }
     let suffix = task.map(|task| format!("-{task}")).unwrap_or_default();
     set("client.id", &format!("{}{connector}{suffix}", kind.client_id_prefix()));
     props
+}
+
+/// Returns the `group.instance.id` of a sink task: `<group.id>-<connector>-<task>`. Names that Kafka would refuse
+/// there are replaced in part by a hash, the same on every worker.
+fn instance_id(group: &str, connector: &str, task: u32) -> String {
+    /// Longest name that brokers take.
+    const MOST: usize = 249;
+    let is_legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    let plain = format!("{group}-{connector}-{task}");
+    if plain.len() <= MOST && plain.chars().all(is_legal) {
+        return plain;
+    }
+    // FNV-1a: fixed for ever, unlike the standard library's hashes.
+    let hash = plain.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let legal = |letter: char| if is_legal(letter) { letter } else { '_' };
+    let start: String = format!("{group}-{connector}").chars().map(legal).take(200).collect();
+    format!("{start}-{hash:016x}-{task}")
 }
 
 /// Sets what neither worker nor connector may choose.
@@ -187,7 +215,7 @@ fn force(kind: ClientKind, worker: &WorkerConfig, connector: &str, task: Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::worker::tests::{props, standalone};
+    use crate::config::worker::tests::{distributed, props, standalone};
 
     fn get<'a>(props: &'a Props, key: &str) -> Option<&'a str> {
         props.get(key).map(String::as_str)
@@ -228,6 +256,27 @@ mod tests {
         assert_eq!(get(&consumer, "group.id"), Some("connect-c"));
         assert_eq!(get(&consumer, "auto.offset.reset"), Some("earliest"));
         assert_eq!(get(&consumer, "client.id"), Some("connector-consumer-c-3"));
+    }
+
+    #[test]
+    fn sink_tasks_of_a_group_are_static_members_unless_the_user_says_otherwise() {
+        let id = |connector: &str, task: Option<u32>, given: &[(&str, &str)]| {
+            let (kind, worker) = (ClientKind::SinkConsumer, distributed(&[]));
+            let client = client_props(kind, &worker, connector, task, &props(given));
+            client.expect("allowed").get("group.instance.id").cloned()
+        };
+        assert_eq!(id("c", Some(3), &[]).as_deref(), Some("g-c-3"));
+        assert_eq!(id("c", None, &[]), None);
+        let own = ("consumer.override.group.instance.id", "mine");
+        assert_eq!(id("c", Some(3), &[own]).as_deref(), Some("mine"));
+        assert_eq!(id("c", Some(3), &[(own.0, "")]), None);
+        assert_eq!(get(&client(ClientKind::SinkConsumer, &[], &[]), "group.instance.id"), None);
+
+        let (spaced, slashed) = (id("a b", Some(0), &[]), id("a/b", Some(0), &[]));
+        assert_eq!(spaced.as_deref(), Some("g-a_b-ea214c797c285903-0"));
+        assert_ne!(spaced, slashed);
+        let long = id(&"x".repeat(300), Some(12), &[]).expect("static");
+        assert!(long.len() <= 249 && long.ends_with("-12"), "{long}");
     }
 
     #[test]

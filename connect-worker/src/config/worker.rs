@@ -204,6 +204,22 @@ pub(crate) mod tests {
         WorkerConfig::parse(&all, WorkerMode::Standalone, &registry).expect("valid worker")
     }
 
+    /// Returns a worker of a group with the given settings beside the required ones.
+    pub(crate) fn distributed(pairs: &[(&str, &str)]) -> WorkerConfig {
+        let registry = Registry::new(crate::config::providers::plugins());
+        let mut all = props(&[
+            ("bootstrap.servers", "localhost:9092"),
+            ("key.converter", "org.apache.kafka.connect.storage.StringConverter"),
+            ("value.converter", "org.apache.kafka.connect.storage.StringConverter"),
+            ("group.id", "g"),
+            ("offset.storage.topic", "o"),
+            ("config.storage.topic", "c"),
+            ("status.storage.topic", "s"),
+        ]);
+        all.extend(props(pairs));
+        WorkerConfig::parse(&all, WorkerMode::Distributed, &registry).expect("valid worker")
+    }
+
     #[test]
     fn settings_are_typed_and_have_the_defaults_of_the_jvm() {
         let worker =

@@ -29,6 +29,7 @@ struct State {
     rebalances: VecDeque<Rebalance>,
     failing_commits: u32,
     is_closed: bool,
+    is_fenced: bool,
 }
 
 impl MemoryKafka {
@@ -46,6 +47,12 @@ impl MemoryKafka {
     /// Queues a change of the assignment.
     pub(crate) fn rebalance(&self, rebalance: Rebalance) {
         self.lock().rebalances.push_back(rebalance);
+        self.changed.notify_one();
+    }
+
+    /// Gives the member's place to a newer one: polls and commits fail from now on.
+    pub(crate) fn fence(&self) {
+        self.lock().is_fenced = true;
         self.changed.notify_one();
     }
 
@@ -93,6 +100,9 @@ impl BatchConsumer for MemoryConsumer {
 
     fn poll(&mut self, max: usize, batch: &mut RawBatch) -> Result<(), KafkaError> {
         let mut state = self.kafka.lock();
+        if state.is_fenced {
+            return Err(KafkaError::Fenced("fenced".to_owned()));
+        }
         let readable: Vec<TopicPartition> = state.assigned.difference(&state.paused).cloned().collect();
         for partition in readable {
             let position = state.positions.get(&partition).copied().unwrap_or(0);

@@ -20,6 +20,9 @@ pub enum KafkaError {
     /// Trying again cannot help.
     #[error("{0}")]
     Fatal(String),
+    /// A newer member of the group has this one's `group.instance.id`. Nothing may be committed any more.
+    #[error("{0}")]
+    Fenced(String),
 }
 
 /// A change of the assignment, reported in the order it happened. Nothing more happens until it was finished.
@@ -101,6 +104,6 @@ pub trait BatchConsumer: Send {
     /// Returns the end offset of a partition as last heard from the broker.
     fn high_watermark(&self, partition: &TopicPartition) -> Option<i64>;
 
-    /// Leaves the group and closes the client.
+    /// Leaves the group, unless the member is a static one, and closes the client.
     async fn close(self: Box<Self>);
 }

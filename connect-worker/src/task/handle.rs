@@ -86,9 +86,58 @@ pub enum TaskReport {
     TopicUsed(Arc<str>),
 }
 
+/// Why a task is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// Nobody goes on with it: its connector is stopped or deleted, or has fewer tasks now.
+    EndsForGood,
+    /// Another worker may go on with it.
+    MayMove {
+        /// Whether every worker of the group is Sluice's. The JVM's tasks have no instance ids, so that they cannot
+        /// take over from a static member.
+        all_members_are_sluice: bool,
+    },
+    /// It is started again here.
+    RestartsHere,
+}
+
+impl StopReason {
+    /// Returns whether the task's static membership must be ended when the task has: static members stay in their
+    /// group when they close, and keep their partitions until the group's session time-out.
+    pub fn ends_membership(self) -> bool {
+        match self {
+            StopReason::EndsForGood => true,
+            StopReason::MayMove { all_members_are_sluice } => !all_members_are_sluice,
+            StopReason::RestartsHere => false,
+        }
+    }
+}
+
+/// A static member (KIP-345) of a sink's consumer group. It stays in the group until it is removed or its session
+/// ends; whoever joins with the same instance id takes its partitions over and fences it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticMember {
+    /// The consumer group.
+    pub group: String,
+    /// `group.instance.id`.
+    pub instance_id: String,
+    /// Settings of its consumer by Java's names, with all that a connection to its brokers needs.
+    pub client: Props,
+}
+
+/// How a task ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was stopped.
+    Stopped,
+    /// A newer task took its place in the consumer group; this one must not say anything about the task's state.
+    Fenced,
+}
+
 /// The herder's end of a running task. Dropping it stops the task.
 pub struct TaskHandle {
     id: TaskId,
+    member: Option<StaticMember>,
     target: watch::Sender<TargetState>,
     stop: CancellationToken,
     cancel: CancellationToken,
@@ -136,7 +185,20 @@ impl TaskHandle {
             run: spec.run,
         };
         let join = tokio::spawn(body(control));
-        Self { id: spec.id.clone(), target, stop, cancel, join }
+        Self { id: spec.id.clone(), member: None, target, stop, cancel, join }
+    }
+
+    /// Notes the static membership that the task's consumer has.
+    pub(crate) fn with_member(mut self, member: Option<StaticMember>) -> Self {
+        self.member = member;
+        self
+    }
+
+    /// Returns the task's static membership in its consumer group, if it has one. It outlives the task: whoever stops
+    /// the task for a reason that ends the membership removes it after the task has ended, in time or not; likewise
+    /// when the task has failed, so that others take its partitions.
+    pub fn member(&self) -> Option<&StaticMember> {
+        self.member.as_ref()
     }
 
     /// Returns the task.

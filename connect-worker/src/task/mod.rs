@@ -26,6 +26,8 @@ mod topics;
 
 pub use crate::kafka::producer::native_transactional_producers;
 pub use exactly_once::{ExactlyOnce, SourceFencing};
-pub use handle::{TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState};
+pub use handle::{
+    StaticMember, StopReason, TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState,
+};
 pub use services::{ConsumerFactory, TaskServices, native_consumers};
 pub use spawner::Spawner;

@@ -18,7 +18,7 @@ use crate::kafka::port::{BatchConsumer, KafkaError, Rebalance};
 use crate::obs::metrics::SinkTaskMetrics;
 use crate::task::commit::Commits;
 use crate::task::errors::{ErrorPolicy, FailedRecord, Failure, Stage};
-use crate::task::handle::{TargetState, TaskControl, TaskSpec, TaskState};
+use crate::task::handle::{Ended, TargetState, TaskControl, TaskSpec, TaskState};
 use crate::task::lag::LagMarks;
 use crate::task::reporter::ErrantReporter;
 use crate::task::services::TaskServices;
@@ -65,6 +65,8 @@ pub(crate) struct SinkLoop {
     redelivery: Option<Redelivery>,
     task_paused: std::collections::BTreeSet<TopicPartition>,
     is_paused: bool,
+    /// A newer member took this one's place in the group.
+    is_fenced: bool,
     last_put: Instant,
     lag_due: Instant,
 }
@@ -124,6 +126,7 @@ impl SinkLoop {
             redelivery: None,
             task_paused: Default::default(),
             is_paused: false,
+            is_fenced: false,
             last_put: Instant::now(),
             lag_due: Instant::now(),
             services,
@@ -135,8 +138,12 @@ impl SinkLoop {
     ///
     /// # Errors
     /// Returns what failed the task.
-    pub(crate) async fn run(mut self) -> Result<(), ConnectError> {
+    pub(crate) async fn run(mut self) -> Result<Ended, ConnectError> {
         let outcome = self.work().await;
+        if self.is_fenced {
+            self.give_way().await;
+            return Ok(Ended::Fenced);
+        }
         if let Err(error) = &outcome {
             tracing::error!(task = %self.spec.id, %error, cause = %error.trace(), "task failed; it stays failed until it is restarted");
         }
@@ -145,7 +152,23 @@ impl SinkLoop {
             tracing::warn!(task = %self.spec.id, %error, "stopping task");
         }
         self.consumer.close().await;
-        outcome.and(closed)
+        outcome.and(closed).map(|()| Ended::Stopped)
+    }
+
+    /// Ends a task whose place in the group another one took: its partitions are lost, and nothing is committed.
+    async fn give_way(mut self) {
+        tracing::warn!(
+            task = %self.spec.id,
+            "another consumer with the same group.instance.id took over; this task ends and commits nothing"
+        );
+        let all: Vec<TopicPartition> = self.offsets.assigned().iter().cloned().collect();
+        if let Err(error) = self.close(&all, CloseReason::Lost).await {
+            tracing::warn!(task = %self.spec.id, %error, "closing lost partitions");
+        }
+        if let Err(error) = self.task.stop().await {
+            tracing::warn!(task = %self.spec.id, %error, "stopping task");
+        }
+        self.consumer.close().await;
     }
 
     async fn work(&mut self) -> Result<(), ConnectError> {

@@ -2,19 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use connect_core::error::ConnectError;
 use connect_core::plugin::{Factory, LookupError};
 use tokio::sync::mpsc;
 
+use crate::config::{ClientKind, WorkerConfig, client_props};
 use crate::obs::metrics::{SinkTaskMetrics, SourceTaskMetrics};
 use crate::task::exactly_once::ExactlyOnceLoop;
-use crate::task::handle::{TargetState, TaskControl, TaskEvent, TaskHandle, TaskKind, TaskSpec, TaskState};
+use crate::task::handle::{
+    Ended, StaticMember, TargetState, TaskControl, TaskEvent, TaskHandle, TaskKind, TaskSpec, TaskState,
+};
 use crate::task::info::task_info;
 use crate::task::services::TaskServices;
 use crate::task::sink_loop::SinkLoop;
 use crate::task::source_loop::SourceLoop;
 use crate::task::source_parts::SourceParts;
+
+/// How long a task that was fenced waits to be stopped: a worker that lost its place in the group hears of it within
+/// its session time-out.
+const FENCED_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts tasks with the worker's services.
 #[derive(Clone)]
@@ -31,8 +39,9 @@ impl Spawner {
     /// Starts a task's loop. Returns at once; everything that can fail is reported as an event.
     pub fn start(&self, spec: TaskSpec, events: mpsc::UnboundedSender<TaskEvent>) -> TaskHandle {
         let services = self.services.clone();
-        let seen = spec.clone();
+        let (seen, member) = (spec.clone(), static_member(&spec, &services.worker));
         TaskHandle::spawn(&seen, events, move |control| supervise(spec, services, control))
+            .with_member(member)
     }
 }
 
@@ -69,7 +78,8 @@ async fn supervise(spec: TaskSpec, services: TaskServices, mut control: TaskCont
         }
     };
     match outcome {
-        Ok(()) => control.report_state(TaskState::Unassigned, None),
+        Ok(Ended::Stopped) => control.report_state(TaskState::Unassigned, None),
+        Ok(Ended::Fenced) => wait_for_the_end(&control).await,
         // What goes wrong while a task stops does not make it failed (`WorkerTask.doRun`).
         Err(error) if control.stop.is_cancelled() => {
             tracing::warn!(task = %id, cause = %error.trace(), "task ended with an error while stopping");
@@ -86,17 +96,40 @@ async fn supervise(spec: TaskSpec, services: TaskServices, mut control: TaskCont
     drop(metrics);
 }
 
+/// Keeps silent about a task whose place another one took: the new owner speaks for it. When this worker is still not
+/// told to stop it, then it is not another worker of the group that took over, and someone must know.
+async fn wait_for_the_end(control: &TaskControl) {
+    if tokio::time::timeout(FENCED_PATIENCE, control.stop.cancelled()).await.is_err() {
+        let text = "a consumer outside of this group of workers uses the task's group.instance.id; set \
+                    consumer.override.group.instance.id, or consumer.override.group.id if the groups are to be apart";
+        control.report_state(TaskState::Failed, Some(ConnectError::fatal(text).trace()));
+        control.stop.cancelled().await;
+    }
+}
+
+/// Returns the static membership that a sink task's consumer will have.
+fn static_member(spec: &TaskSpec, worker: &WorkerConfig) -> Option<StaticMember> {
+    if spec.kind != TaskKind::Sink {
+        return None;
+    }
+    let (kind, id) = (ClientKind::SinkConsumer, &spec.id);
+    // An override that the policy refuses fails the task before it has a consumer.
+    let client = client_props(kind, worker, &id.connector, Some(id.task), &spec.connector_props).ok()?;
+    let read = |key: &str| client.get(key).cloned();
+    Some(StaticMember { group: read("group.id")?, instance_id: read("group.instance.id")?, client })
+}
+
 async fn run(
     spec: TaskSpec,
     services: TaskServices,
     mut control: TaskControl,
     metrics: Metrics,
-) -> Result<(), ConnectError> {
+) -> Result<Ended, ConnectError> {
     if spec.target == TargetState::Paused {
         // Nothing is initialised until the task is resumed for the first time.
         control.report_state(TaskState::Paused, None);
         if !control.wait_until_started().await {
-            return Ok(());
+            return Ok(Ended::Stopped);
         }
     }
     let class = spec.connector_props.get("connector.class").cloned().unwrap_or_default();
@@ -110,10 +143,11 @@ async fn run(
         (Factory::Source(make), Metrics::Source(metrics)) => {
             let (mode, task) = (spec.exactly_once.clone(), make().task());
             let parts = SourceParts::new(spec, services, control, task, metrics)?;
-            match mode {
+            let ended = match mode {
                 Some(mode) => ExactlyOnceLoop::run(parts, mode).await,
                 None => SourceLoop::run(parts).await,
-            }
+            };
+            ended.map(|()| Ended::Stopped)
         }
         _ => Err(ConnectError::fatal(format!("connector class {class} is not a {:?}", spec.kind))),
     }

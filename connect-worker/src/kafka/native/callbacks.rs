@@ -12,7 +12,7 @@ use sys::rd_kafka_resp_err_t as RespErr;
 use tokio::sync::Notify;
 
 use super::convert::{read_partitions, take_error, text};
-use crate::kafka::port::Rebalance;
+use crate::kafka::port::{KafkaError, Rebalance};
 
 /// What callbacks leave for the loop.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) rebalances: Mutex<VecDeque<Rebalance>>,
     pub(super) ready: Notify,
     pub(super) is_closing: AtomicBool,
-    pub(super) fatal: Mutex<Option<String>>,
+    pub(super) fatal: Mutex<Option<KafkaError>>,
 }
 
 pub(super) fn opaque(shared: &Shared) -> *mut c_void {
@@ -90,17 +90,30 @@ pub(super) unsafe extern "C" fn on_error(
     // SAFETY: librdkafka passes a text valid during the call and the pointer given at creation.
     let (reason, shared) = unsafe { (text(reason), shared(opaque)) };
     if code == RespErr::RD_KAFKA_RESP_ERR__FATAL as c_int {
-        let mut detail = [0 as c_char; 512];
-        // SAFETY: the buffer is live and its size is given.
-        let detail = unsafe {
-            sys::rd_kafka_fatal_error(handle, detail.as_mut_ptr(), detail.len());
-            text(detail.as_ptr())
-        };
-        *shared.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(detail);
+        // SAFETY: the handle is live during its callbacks.
+        let error = unsafe { fatal_error(handle) };
+        *shared.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         shared.ready.notify_one();
         return;
     }
     tracing::warn!(%reason, "consumer cannot reach Kafka; it keeps trying");
+}
+
+/// Returns what broke a client for good.
+///
+/// # Safety
+/// `handle` must be live.
+pub(super) unsafe fn fatal_error(handle: *mut sys::rd_kafka_t) -> KafkaError {
+    let mut detail = [0 as c_char; 512];
+    // SAFETY: the handle and the buffer are live, and the buffer's size is given.
+    let (code, detail) = unsafe {
+        let code = sys::rd_kafka_fatal_error(handle, detail.as_mut_ptr(), detail.len());
+        (code, text(detail.as_ptr()))
+    };
+    match code {
+        RespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID => KafkaError::Fenced(detail),
+        _ => KafkaError::Fatal(detail),
+    }
 }
 
 pub(super) unsafe extern "C" fn on_log(

@@ -20,6 +20,7 @@ use rdkafka::{ClientConfig, TopicPartitionList};
 use rdkafka_sys as sys;
 use sys::rd_kafka_resp_err_t as RespErr;
 
+use self::callbacks::fatal_error;
 use self::client::Client;
 use self::convert::{check, consumer_error, partition_list, read_message, start_list, text};
 use crate::kafka::batch::{Arena, RawBatch};
@@ -67,6 +68,9 @@ impl NativeConsumer {
                 }
                 let topic = topic_of.1.clone().unwrap_or_default();
                 batch.records.push(read_message(borrowed, topic, &mut arena));
+            } else if borrowed.err == RespErr::RD_KAFKA_RESP_ERR__FATAL {
+                // SAFETY: the handle is live.
+                outcome = Err(unsafe { fatal_error(self.client.handle) });
             } else if let Err(error) = consumer_error(borrowed) {
                 outcome = Err(error);
             }
@@ -104,8 +108,8 @@ impl BatchConsumer for NativeConsumer {
     }
 
     fn poll(&mut self, max: usize, batch: &mut RawBatch) -> Result<(), KafkaError> {
-        if let Some(reason) = self.client.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(KafkaError::Fatal(reason));
+        if let Some(error) = self.client.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(error);
         }
         self.messages.clear();
         self.messages.reserve(max);

@@ -8,8 +8,10 @@ impl SinkLoop {
         // While dead letters wait for room, the consumer is kept alive but gives no more records.
         let is_held = self.errors.dlq().is_some_and(|dlq| dlq.is_backlogged());
         let max = if is_held { 0 } else { self.poll_records };
-        let polled = self.consumer.poll(max, &mut self.raw);
-        polled.map_err(|error| ConnectError::fatal("consuming").because(error))?;
+        if let Err(error) = self.consumer.poll(max, &mut self.raw) {
+            self.is_fenced = matches!(error, KafkaError::Fenced(_));
+            return Err(ConnectError::fatal("consuming").because(error));
+        }
         let has_records = !self.raw.records.is_empty();
         if has_records {
             self.convert().await?;

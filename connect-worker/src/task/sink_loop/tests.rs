@@ -285,6 +285,38 @@ impl World {
 }
 
 #[tokio::test]
+async fn task_whose_place_was_taken_commits_nothing_and_says_nothing() {
+    let mut world = World::new("fenced", &[]);
+    world.append(0, 10);
+    world.kafka.rebalance(Rebalance::Assigned(vec![partition(0)]));
+    world.start();
+    world.state(TaskState::Running).await;
+    world.committed(0, 10).await;
+    world.kafka.fail_commits(u32::MAX);
+    world.append(0, 5);
+    let delivered = async {
+        while lock(&world.target).durable.len() < 15 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), delivered).await.expect("delivered in time");
+    world.kafka.fail_commits(0);
+    world.kafka.fence();
+    let closed = async {
+        while !world.kafka.is_closed() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), closed).await.expect("closed in time");
+    assert!(world.stop().await, "the task ends");
+    assert_eq!(lock(&world.target).closes, [CloseReason::Lost]);
+    assert_eq!(world.kafka.committed(), Offsets::from([(partition(0), 10)]));
+    while let Ok(event) = world.events.try_recv() {
+        assert!(!matches!(event.report, TaskReport::State { .. }), "{event:?}");
+    }
+}
+
+#[tokio::test]
 async fn records_are_delivered_and_committed_and_the_rest_at_stop() {
     let mut world = World::new("plain", &[]);
     world.append(0, 10);
