@@ -43,6 +43,11 @@ pub(super) enum Command {
     ///
     /// Ends with 0 when the file is in order, 1 when it has errors, 2 when it cannot be read.
     Validate(ValidateArgs),
+    /// Looks at the cluster of a worker file: would its connectors run here?
+    ///
+    /// Reads the cluster's topics without joining it or writing anything. Ends with 0 when everything would run, 1
+    /// when something would not, 2 when the file or the cluster cannot be read.
+    Takeover(TakeoverArgs),
     /// Prints the script that completes commands in a shell.
     Completions {
         /// Shell to print it for.
@@ -69,6 +74,19 @@ pub(super) struct StandaloneArgs {
 pub(super) struct DistributedArgs {
     /// Worker file: properties, or by its extension JSON or YAML.
     pub(super) worker: PathBuf,
+}
+
+/// Arguments of `takeover`.
+#[derive(Debug, Args)]
+pub(super) struct TakeoverArgs {
+    /// Looks and tells. There is nothing else to do: a worker that is started with the file takes over.
+    #[arg(long, required = true)]
+    check: bool,
+    /// Worker file of the cluster: properties, or by its extension JSON or YAML.
+    pub(super) worker: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Arguments of `quickstart`.

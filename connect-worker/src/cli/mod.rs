@@ -12,6 +12,7 @@ mod run;
 mod standalone;
 mod start;
 mod table;
+mod takeover;
 mod validate;
 
 pub use run::{run, run_with};

@@ -171,6 +171,16 @@ pub fn without_foreign_keys(props: &Props) -> Props {
     own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
+/// Returns the keys that a client of this kind has no use for: [`to_librdkafka`] leaves them out.
+#[must_use]
+pub fn unused(kind: ClientKind, props: &Props) -> Vec<String> {
+    let own = without_foreign_keys(props);
+    let is_unused = |key: &&String| {
+        !kind.inherits_foreign_keys() && !own.contains_key(*key) && !key.starts_with("metrics.context.")
+    };
+    props.keys().filter(is_unused).cloned().collect()
+}
+
 fn translate(kind: ClientKind, key: &str, value: &str, config: &mut ClientConfig) -> Result<(), KafkaError> {
     if security::owns(key) || WITHOUT_COUNTERPART.contains(&key) || key.starts_with("metrics.context.") {
         return Ok(());

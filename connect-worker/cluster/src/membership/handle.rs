@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, thread, time::Instant};
 
+use kafka_protocol::messages::describe_groups_response::DescribedGroupMember;
 use tokio::{
     runtime::Builder,
     sync::{mpsc, oneshot, watch},
@@ -30,6 +31,16 @@ pub struct GroupMember {
     pub client_id: String,
     /// Host as the broker saw it.
     pub client_host: String,
+}
+
+impl From<DescribedGroupMember> for GroupMember {
+    fn from(member: DescribedGroupMember) -> Self {
+        Self {
+            member_id: member.member_id.to_string(),
+            client_id: member.client_id.to_string(),
+            client_host: member.client_host.to_string(),
+        }
+    }
 }
 
 type Answer = oneshot::Sender<Result<Vec<GroupMember>, GroupError>>;
@@ -133,10 +144,5 @@ async fn answer(settings: &GroupSettings, mut questions: mpsc::Receiver<Answer>)
 
 async fn members(coordinator: &mut Coordinator) -> Result<Vec<GroupMember>, GroupError> {
     let described = coordinator.describe().await?;
-    let members = described.members.into_iter().map(|member| GroupMember {
-        member_id: member.member_id.to_string(),
-        client_id: member.client_id.to_string(),
-        client_host: member.client_host.to_string(),
-    });
-    Ok(members.collect())
+    Ok(described.members.into_iter().map(GroupMember::from).collect())
 }

@@ -5,6 +5,7 @@
 //! the herder tell each other. The herder sees `GroupHandle` and `GroupEvent` only.
 
 mod coordinator;
+mod description;
 mod error;
 mod event;
 mod handle;
@@ -17,6 +18,7 @@ mod round;
 mod settings;
 mod static_members;
 
+pub use description::{GroupDescription, describe_group};
 pub use error::GroupError;
 pub use event::{GroupEvent, JoinState, LossCause, Round};
 pub use handle::{GroupHandle, GroupMember, spawn};
