@@ -5,6 +5,7 @@ mod broker_probe;
 mod exactly_once;
 mod examples;
 mod file;
+mod group_member;
 mod harness;
 mod house_rules;
 mod kill;

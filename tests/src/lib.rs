@@ -13,6 +13,7 @@ pub mod oracle;
 pub mod process;
 pub mod rest;
 pub mod s3;
+pub mod secured_kafka;
 pub mod services;
 pub mod sluice;
 pub mod wait;
