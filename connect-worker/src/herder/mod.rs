@@ -35,6 +35,8 @@ pub use crate::stores::status::{MemoryStatusStore, RunState, Status};
 pub use command::{CreateRequest, Modified};
 pub use error::{HerderError, HerderErrorKind};
 pub use handle::HerderHandle;
+#[cfg(test)]
+pub(crate) use {command::Command, handle::Told};
 pub use info::{
     ConnectorInfo, ConnectorOffset, ConnectorStateInfo, ConnectorType, OffsetRequest, StateInfo, TaskIdInfo,
     TaskInfo, TaskStateInfo,

@@ -5,6 +5,7 @@ use connect_core::config::Props;
 use regex::Regex;
 
 use crate::rest::headers::HeaderRule;
+use crate::rest::tls::{ADMIN_LISTENERS, LISTENERS, ListenerTls};
 use crate::rest::{cors, headers};
 
 const DEFAULT_LISTENERS: &str = "http://:8083";
@@ -58,6 +59,10 @@ pub struct RestConfig {
     pub listeners: Vec<ListenerAddress>,
     /// Listeners of the admin resources; `None` puts them on the main ones, none at all disables them.
     pub admin_listeners: Option<Vec<ListenerAddress>>,
+    /// TLS of main listeners, if one asks for it.
+    pub tls: Option<ListenerTls>,
+    /// TLS of admin listeners, if one asks for it.
+    pub admin_tls: Option<ListenerTls>,
     /// What other workers are told.
     pub advertised: Advertised,
     /// Origins of cross-origin requests; none disables them.
@@ -83,12 +88,15 @@ impl RestConfig {
         if listeners.is_empty() {
             return Err(invalid("listeners", BAD_LISTENER.to_owned()));
         }
-        let admin = text("admin.listeners").map(self::listeners).transpose();
+        let admin_listeners = text("admin.listeners").map(self::listeners).transpose();
+        let admin_listeners = admin_listeners.map_err(|reason| invalid("admin.listeners", reason))?;
         let port = text("rest.advertised.port").map(|port| port.trim().parse()).transpose();
         let scheme = text("rest.advertised.listener").map(scheme).transpose();
         Ok(Self {
+            tls: tls(&listeners, props, LISTENERS)?,
+            admin_tls: tls(admin_listeners.as_deref().unwrap_or_default(), props, ADMIN_LISTENERS)?,
             listeners,
-            admin_listeners: admin.map_err(|reason| invalid("admin.listeners", reason))?,
+            admin_listeners,
             advertised: Advertised {
                 host: text("rest.advertised.host.name")
                     .map(str::trim)
@@ -138,6 +146,11 @@ impl RestConfig {
     }
 }
 
+fn tls(listeners: &[ListenerAddress], props: &Props, prefix: &str) -> Result<Option<ListenerTls>, String> {
+    let is_asked_for = listeners.iter().any(|listener| listener.scheme == Scheme::Https);
+    is_asked_for.then(|| ListenerTls::from_props(props, prefix)).transpose()
+}
+
 fn listeners(text: &str) -> Result<Vec<ListenerAddress>, String> {
     text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(listener).collect()
 }
@@ -178,6 +191,27 @@ mod tests {
         for (pairs, id) in cases {
             assert_eq!(config(pairs).expect("valid").worker_id(&[8083], "own"), id, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn advertised_url_has_the_scheme_that_is_asked_for_or_http() {
+        let cases: [(&[(&str, &str)], &str); 3] = [
+            (
+                &[("listeners", "http://:0,http://other:1"), ("rest.advertised.host.name", "h")],
+                "http://h:8083/",
+            ),
+            (&[("listeners", "http://a:0"), ("rest.advertised.listener", "https")], "https://own:0/"),
+            (&[("listeners", "http://[::1]:1")], "http://[::1]:8083/"),
+        ];
+        for (pairs, url) in cases {
+            assert_eq!(config(pairs).expect("valid").advertised_url(&[8083, 9], "own"), url, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn https_without_a_key_is_refused() {
+        let error = config(&[("listeners", "https://:8443")]).expect_err("no key");
+        assert!(error.contains("`ssl.keystore.location`") && error.contains("`listeners.https.`"), "{error}");
     }
 
     #[test]

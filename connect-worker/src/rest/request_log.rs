@@ -1,6 +1,5 @@
 //! One line a request, at INFO; at DEBUG for what machines ask every few seconds.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request};
@@ -8,10 +7,13 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::rest::listener::ClientAddress;
+
 /// Logs a request with its outcome and duration.
 pub(crate) async fn log(request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let client = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+    let client =
+        request.extensions().get::<ConnectInfo<ClientAddress>>().map(|info| info.0.0.ip().to_string());
     let method = request.method().clone();
     let target = request.uri().clone();
     let agent =

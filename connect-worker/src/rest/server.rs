@@ -1,15 +1,16 @@
 //! Listeners: bound early, served until stopped.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::rest::config::{ListenerAddress, RestConfig, Scheme};
+use crate::rest::listener::{ClientAddress, RestListener};
+use crate::rest::tls::ListenerTls;
 
 /// Time for requests under way when the server stops.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -17,8 +18,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// Listeners that are bound and not yet served.
 #[derive(Debug)]
 pub struct BoundListeners {
-    main: Vec<TcpListener>,
-    admin: Vec<TcpListener>,
+    main: Vec<RestListener>,
+    admin: Vec<RestListener>,
     ports: Vec<u16>,
 }
 
@@ -26,12 +27,12 @@ impl BoundListeners {
     /// Binds all listeners of the settings.
     ///
     /// # Errors
-    /// Fails when an address cannot be bound, or asks for TLS.
+    /// Fails when an address cannot be bound.
     pub async fn bind(config: &RestConfig) -> io::Result<Self> {
-        let main = bind_all(&config.listeners).await?;
-        let admin = bind_all(config.admin_listeners.as_deref().unwrap_or_default()).await?;
-        let ports =
-            main.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<io::Result<_>>()?;
+        let main = bind_all(&config.listeners, config.tls.as_ref()).await?;
+        let admin_addresses = config.admin_listeners.as_deref().unwrap_or_default();
+        let admin = bind_all(admin_addresses, config.admin_tls.as_ref()).await?;
+        let ports = main.iter().map(RestListener::port).collect::<io::Result<_>>()?;
         Ok(Self { main, admin, ports })
     }
 
@@ -46,7 +47,9 @@ impl BoundListeners {
         let mut tasks = JoinSet::new();
         let routed = self.main.into_iter().map(|listener| (listener, main));
         for (listener, router) in routed.chain(self.admin.into_iter().map(|listener| (listener, admin))) {
-            let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+            let scheme = if listener.is_tls() { Scheme::Https } else { Scheme::Http };
+            let router = router.clone().layer(Extension(scheme));
+            let service = router.into_make_service_with_connect_info::<ClientAddress>();
             let stopped = stop.clone().cancelled_owned();
             tasks.spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
         }
@@ -54,21 +57,17 @@ impl BoundListeners {
     }
 }
 
-async fn bind_all(addresses: &[ListenerAddress]) -> io::Result<Vec<TcpListener>> {
+async fn bind_all(addresses: &[ListenerAddress], tls: Option<&ListenerTls>) -> io::Result<Vec<RestListener>> {
     let mut listeners = Vec::new();
     for address in addresses {
-        listeners.push(bind(address).await?);
+        let tls = tls.filter(|_| address.scheme == Scheme::Https).map(ListenerTls::config);
+        listeners.push(RestListener::new(bind(address).await?, tls));
     }
     Ok(listeners)
 }
 
 async fn bind(address: &ListenerAddress) -> io::Result<TcpListener> {
-    let ListenerAddress { scheme, host, port } = address;
-    if *scheme == Scheme::Https {
-        let text =
-            format!("listener `https://{host}:{port}`: https listeners are not available yet, use `http`");
-        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
-    }
+    let ListenerAddress { host, port, .. } = address;
     let named =
         |error: io::Error| io::Error::new(error.kind(), format!("binding listener `{host}:{port}`: {error}"));
     if host.is_empty() {

@@ -1,6 +1,9 @@
 //! The resources in one process: real plug-ins and validation, tasks that only pretend, no broker. The requests are
 //! those of `tests/scenarios`, the expected answers those of JVM Kafka Connect in `tests/golden/rest`.
 
+mod fake;
+mod group;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -22,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{WorkerConfig, WorkerMode};
 use crate::herder::ports::{OffsetStore, SinkOffsets, SinkOffsetsError, TaskSpawner};
-use crate::herder::{Herder, HerderSettings, MemoryConfigStore, MemoryStatusStore, Ports};
+use crate::herder::{Herder, HerderHandle, HerderSettings, MemoryConfigStore, MemoryStatusStore, Ports};
 use crate::obs::logging::LogControl;
 use crate::obs::metrics::MetricsRegistry;
 use crate::rest::{
@@ -99,6 +102,9 @@ impl OffsetStore for NoOffsets {
 /// A worker in this process.
 struct Place {
     port: u16,
+    /// Port of a worker that requests are sent to instead.
+    front: Option<u16>,
+    handle: HerderHandle,
     server: RestServer,
     stop: CancellationToken,
     herder: tokio::task::JoinHandle<crate::herder::StopReport>,
@@ -154,7 +160,7 @@ impl Place {
         readiness.set_started();
         let levels = Arc::new(LogControl::new("INFO", Arc::new(SystemClock)).expect("a level"));
         let state = RestState {
-            herder: handle,
+            herder: handle.clone(),
             readiness,
             levels: Arc::clone(&levels) as _,
             peers: None,
@@ -162,7 +168,7 @@ impl Place {
         };
         let server =
             listeners.serve(&main_router(state, &rest), &admin_router(LoggerState::new(levels, None)));
-        Self { port, server, stop, herder, folder }
+        Self { port, front: None, handle, server, stop, herder, folder }
     }
 
     async fn end(self) {
@@ -176,23 +182,8 @@ impl Place {
         self.call("GET", path, "", "").await
     }
 
-    /// `head` holds header lines, each with its line end.
     async fn call(&self, method: &str, path: &str, head: &str, text: &str) -> Answer {
-        let port = self.port;
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{head}\r\n{text}"
-        );
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the server listens");
-        stream.write_all(request.as_bytes()).await.expect("the server reads");
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.expect("the server answers");
-        let text = String::from_utf8(bytes).expect("text");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
-        let headers = lines.filter_map(|line| line.split_once(": "));
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Answer { status: status.expect("a status"), headers, body: body.to_owned() }
+        call(self.front.unwrap_or(self.port), method, path, head, text).await
     }
 
     fn filled(&self, text: &str) -> String {
@@ -202,6 +193,7 @@ impl Place {
     fn generalised(&self, text: &str) -> String {
         text.replace(&*self.folder.path().to_string_lossy(), "<dir>")
             .replace(&format!("127.0.0.1:{}", self.port), "<worker>")
+            .replace(&format!("127.0.0.1:{}", self.front.unwrap_or(self.port)), "<worker>")
             .replace(RUN, "<run>")
     }
 
@@ -276,6 +268,24 @@ impl Place {
         }
         json!({"status": answer.status, "headers": headers, "body": body})
     }
+}
+
+/// Sends a request; `head` holds header lines, each with its line end.
+async fn call(port: u16, method: &str, path: &str, head: &str, text: &str) -> Answer {
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{head}\r\n{text}"
+    );
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the server listens");
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.expect("the server answers");
+    let text = String::from_utf8(bytes).expect("text");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Answer { status: status.expect("a status"), headers, body: body.to_owned() }
 }
 
 struct Answer {

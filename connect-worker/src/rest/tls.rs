@@ -41,12 +41,32 @@ impl fmt::Debug for ClientTls {
     }
 }
 
-/// Returns the server's side of TLS for listeners with a prefix.
-///
-/// # Errors
-/// Fails with a text that names the key without its prefix.
-pub(crate) fn listener_config(props: &Props, prefix: &str) -> Result<Arc<ServerConfig>, String> {
-    server_config(&chosen(props, prefix)).map_err(|error| error.to_string())
+/// The server's side of TLS.
+#[derive(Clone)]
+pub struct ListenerTls(Arc<ServerConfig>);
+
+impl ListenerTls {
+    /// Reads the settings of listeners with a prefix.
+    ///
+    /// # Errors
+    /// Fails with a text that names the key, and the prefix.
+    pub(crate) fn from_props(props: &Props, prefix: &str) -> Result<Self, String> {
+        let read = server_config(&chosen(props, prefix)).map(Self);
+        read.map_err(|error| {
+            format!("{error} (for https listeners, where all keys may begin with `{prefix}`)")
+        })
+    }
+
+    /// Returns the configuration.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl fmt::Debug for ListenerTls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ListenerTls")
+    }
 }
 
 /// Returns the settings with a prefix, without it; where there are none, those without a prefix. All or nothing, as
