@@ -2,10 +2,12 @@
 
 mod admin;
 mod broker_probe;
+mod config_topic;
 mod exactly_once;
 mod examples;
 mod file;
 mod group_member;
+mod group_support;
 mod harness;
 mod house_rules;
 mod kill;
@@ -16,3 +18,4 @@ mod sink_faults;
 mod sink_s3;
 mod standalone;
 mod support;
+mod takeover;
