@@ -10,23 +10,17 @@ use bytes::Bytes;
 use connect_core::async_trait;
 use connect_core::config::Props;
 use connect_core::error::ConnectError;
-use connect_core::kit::SystemClock;
 use connect_core::task::TaskId;
 use connect_tests::kafka;
-use connect_worker::config::{WorkerConfig, WorkerMode};
-use connect_worker::obs::metrics::{MetricsOptions, MetricsRegistry, Windows};
 use connect_worker::stores::offsets::{ExactlyOnceOffsets, OffsetStore, SourceOffsetStores};
-use connect_worker::task::{
-    ExactlyOnce, SourceFencing, Spawner, TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport,
-    TaskServices, TaskSpec, TaskState, native_consumers, native_transactional_producers,
-};
+use connect_worker::task::{ExactlyOnce, SourceFencing, TaskKind};
 use dev_broker::{Broker, BrokerConfig};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use tokio::sync::mpsc;
 
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::tasks::{LIMIT, Tasks};
+
 const LINES: usize = 4_000;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,14 +43,14 @@ async fn kafka_holds_every_line_once() {
 async fn every_line_is_read_once(bootstrap: &str) {
     let mut world = World::new(bootstrap, &[("batch.size", "20")]);
     world.append(LINES / 4);
-    let zombie = world.start();
+    let zombie = world.tasks.start();
     world.until_lines(LINES / 4).await;
 
-    let killed = world.start();
-    world.until_running(2).await;
+    let killed = world.tasks.start();
+    world.tasks.until_running(2).await;
     // Both read on; only one of them can write.
     world.append(LINES / 4);
-    let (run, trace) = world.failure().await;
+    let (run, trace) = world.tasks.failure().await;
     assert_eq!(run, 1, "the older of two tasks fails: {trace}");
     assert!(trace.contains("another producer with the same transactional id took over"), "{trace}");
     world.until_lines(LINES / 2).await;
@@ -64,7 +58,7 @@ async fn every_line_is_read_once(bootstrap: &str) {
     world.append(LINES / 2);
     world.until_lines(LINES * 5 / 8).await;
     killed.join(Instant::now()).await;
-    let last = world.start();
+    let last = world.tasks.start();
     world.until_lines(LINES).await;
     assert!(last.join(Instant::now() + LIMIT).await, "the task ends in time");
     assert!(zombie.join(Instant::now() + LIMIT).await, "a failed task ends when it is stopped");
@@ -82,8 +76,8 @@ async fn transaction_that_takes_too_long_fails_with_advice(bootstrap: &str) {
         ],
     );
     world.append(10);
-    let task = world.start();
-    let (_, trace) = world.failure().await;
+    let task = world.tasks.start();
+    let (_, trace) = world.tasks.failure().await;
     assert!(trace.contains("before its producer transaction expired"), "{trace}");
     assert!(trace.contains("producer.override.transaction.timeout.ms"), "{trace}");
     assert!(task.join(Instant::now() + LIMIT).await, "a failed task ends when it is stopped");
@@ -116,6 +110,10 @@ struct Committed(Mutex<HashMap<Bytes, Bytes>>);
 impl SourceOffsetStores for Stores {
     async fn open(&self, _: &TaskId, _: &Props) -> Result<Arc<dyn OffsetStore>, ConnectError> {
         Err(ConnectError::fatal("tasks here write exactly once"))
+    }
+
+    async fn open_connector(&self, _: &str, _: &Props) -> Result<Arc<dyn OffsetStore>, ConnectError> {
+        Err(ConnectError::fatal("nobody asks for offsets by REST here"))
     }
 
     async fn open_exactly_once(&self, _: &TaskId, _: &Props) -> Result<ExactlyOnceOffsets, ConnectError> {
@@ -174,14 +172,11 @@ async fn committed(bootstrap: &str, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     tokio::task::spawn_blocking(read).await.expect("the topic is read")
 }
 
-/// One task that reads a file of lines, run several times.
+/// One task that reads a file of lines.
 struct World {
     bootstrap: String,
     topic: String,
-    spec: TaskSpec,
-    spawner: Spawner,
-    sender: mpsc::UnboundedSender<TaskEvent>,
-    events: mpsc::UnboundedReceiver<TaskEvent>,
+    tasks: Tasks,
     appended: usize,
     folder: tempfile::TempDir,
 }
@@ -191,58 +186,20 @@ impl World {
         let folder = tempfile::tempdir().expect("a temporary folder is made");
         let file = folder.path().join("lines");
         std::fs::write(&file, "").expect("the file is made");
-        let tag = fastrand::u64(..);
-        let (name, topic) = (format!("once-{tag}"), format!("once-lines-{tag}"));
-        let registry = connectors::registry();
-        let worker = props(&[
-            ("bootstrap.servers", bootstrap),
-            ("group.id", "once"),
-            ("config.storage.topic", "once-configs"),
-            ("offset.storage.topic", "once-offsets"),
-            ("status.storage.topic", "once-status"),
-            ("exactly.once.source.support", "enabled"),
-            ("key.converter", "org.apache.kafka.connect.storage.StringConverter"),
-            ("value.converter", "org.apache.kafka.connect.storage.StringConverter"),
-        ]);
-        let worker = WorkerConfig::parse(&worker, WorkerMode::Distributed, &registry).expect("worker");
-        let topics = Stores { bootstrap: bootstrap.to_owned(), topic: format!("once-offsets-{tag}").into() };
-        let clock = Arc::new(SystemClock);
-        let metrics = MetricsRegistry::new(MetricsOptions {
-            windows: Windows::default(),
-            clock: clock.clone(),
-            worker_id: "w:1".to_owned(),
-            version: "1".to_owned(),
-            commit: "c".to_owned(),
-        });
-        let spawner = Spawner::new(TaskServices {
-            worker: Arc::new(worker),
-            metrics: Arc::new(metrics),
-            offsets: Arc::new(Committed(Mutex::default())),
-            source_stores: Some(Arc::new(topics)),
-            clock,
-            consumers: native_consumers(),
-            producers: native_transactional_producers(),
-        });
-        let mut connector_props = props(&[
-            ("name", &name),
+        let (name, topic) = (kafka::unique("once"), kafka::unique("once-lines"));
+        let offsets = kafka::unique("once-offsets").into();
+        let stores = Arc::new(Stores { bootstrap: bootstrap.to_owned(), topic: offsets });
+        let file = file.display().to_string();
+        let mut connector = vec![
+            ("name", name.as_str()),
             ("connector.class", "FileStreamSource"),
             ("topic", &topic),
-            ("file", &file.display().to_string()),
-        ]);
-        connector_props.extend(props(extra));
-        let spec = TaskSpec {
-            id: TaskId { connector: name.into(), task: 0 },
-            run: 0,
-            kind: TaskKind::Source,
-            task_props: connector_props.clone(),
-            connector_props,
-            target: TargetState::Started,
-            registry,
-            exactly_once: Some(ExactlyOnce { fencing: Arc::new(Agreeing), generation: 1 }),
-        };
-        let (sender, events) = mpsc::unbounded_channel();
-        let bootstrap = bootstrap.to_owned();
-        Self { bootstrap, topic, spec, spawner, sender, events, appended: 0, folder }
+            ("file", &file),
+        ];
+        connector.extend(extra);
+        let mode = ExactlyOnce { fencing: Arc::new(Agreeing), generation: 1 };
+        let tasks = Tasks::new(bootstrap, TaskKind::Source, &connector, Some((mode, stores)));
+        Self { bootstrap: bootstrap.to_owned(), topic, tasks, appended: 0, folder }
     }
 
     /// Appends lines to the file.
@@ -253,11 +210,6 @@ impl World {
         let lines: String = (self.appended..next).map(|number| format!("line {number}\n")).collect();
         file.write_all(lines.as_bytes()).expect("the file is written");
         self.appended = next;
-    }
-
-    fn start(&mut self) -> TaskHandle {
-        self.spec.run += 1;
-        self.spawner.start(self.spec.clone(), self.sender.clone())
     }
 
     async fn lines(&self) -> Vec<String> {
@@ -275,31 +227,4 @@ impl World {
             assert!(Instant::now() < deadline, "{seen} of {count} lines in time");
         }
     }
-
-    async fn until_running(&mut self, run: u64) {
-        loop {
-            let event = tokio::time::timeout(LIMIT, self.events.recv()).await.expect("a start in time");
-            let event = event.expect("an open channel");
-            if let (true, TaskReport::State { state: TaskState::Running, .. }) =
-                (event.run == run, event.report)
-            {
-                return;
-            }
-        }
-    }
-
-    /// Waits for the next failure and returns the run and its trace.
-    async fn failure(&mut self) -> (u64, String) {
-        loop {
-            let event = tokio::time::timeout(LIMIT, self.events.recv()).await.expect("a failure in time");
-            let event = event.expect("an open channel");
-            if let TaskReport::State { state: TaskState::Failed, trace } = event.report {
-                return (event.run, trace.expect("a trace"));
-            }
-        }
-    }
-}
-
-fn props(pairs: &[(&str, &str)]) -> Props {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }

@@ -17,5 +17,7 @@ mod rest_differential;
 mod sink_faults;
 mod sink_s3;
 mod standalone;
+mod static_members;
 mod support;
+mod tasks;
 mod takeover;
