@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connect_core::config::Props;
 use connect_core::error::ConnectError;
 use connect_core::plugin::Factory;
 use connect_core::task::TaskId;
+use tokio::time::Instant;
 
 use crate::herder::command::task_id;
 use crate::herder::connector::{AnyConnector, ConnectorActor, ConnectorSpec};
@@ -166,7 +167,7 @@ impl Herder {
     /// Stops tasks together: one deadline for all.
     pub(crate) fn stop_tasks(&mut self, name: &Arc<str>, tasks: &BTreeSet<u32>) {
         let Some(live) = self.live.get_mut(name) else { return };
-        let deadline = Instant::now() + self.settings.task_grace;
+        let deadline = Instant::now().into_std() + self.settings.task_grace;
         for (task, slot) in live.tasks.iter_mut().filter(|(task, _)| tasks.contains(task)) {
             let (messages, id, run) = (self.messages.clone(), task_id(name, *task), slot.run);
             match std::mem::replace(&mut slot.phase, Phase::Stopping) {

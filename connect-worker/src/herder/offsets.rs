@@ -82,7 +82,8 @@ impl Job {
             return Ok(offsets.iter().map(|(partition, offset)| shown_sink(partition, *offset)).collect());
         }
         let refused = || format!("Failed to retrieve offsets for source connector {name}");
-        let offsets = self.sources.list(name).await.map_err(|error| failed(refused(), &error))?;
+        let props = self.resolved().await.map_err(|error| failed(refused(), &error))?;
+        let offsets = self.sources.list(name, &props).await.map_err(|error| failed(refused(), &error))?;
         let shown = |(partition, offset): &(Map, Map)| ConnectorOffset {
             partition: Some(to_json(partition)),
             offset: Some(to_json(offset)),
@@ -145,17 +146,17 @@ impl Job {
         let refused = |error: ConnectError| {
             failed(format!("Failed to modify offsets for source connector {name}"), &error)
         };
+        let props = self.resolved().await.map_err(refused)?;
         let changes: SourceOffsetChanges = match request {
             Some(offsets) => offsets.iter().map(source_change).collect(),
             None => {
-                let known = self.sources.list(&name).await.map_err(refused)?;
+                let known = self.sources.list(&name, &props).await.map_err(refused)?;
                 known.into_iter().map(|(partition, _)| (Some(partition), None)).collect()
             }
         };
         let asked = changes.clone();
-        let props = self.resolved().await.map_err(refused)?;
         let is_handled = self
-            .ask_plugin(props, move |connector, props| match connector {
+            .ask_plugin(props.clone(), move |connector, props| match connector {
                 AnyConnector::Source(source) => source.alter_offsets(props, &asked),
                 AnyConnector::Sink(_) => Ok(false),
             })
@@ -169,7 +170,7 @@ impl Job {
             writes.push((partition, offset));
         }
         if !writes.is_empty() {
-            self.sources.write(&name, writes).await.map_err(refused)?;
+            self.sources.write(&name, &props, writes).await.map_err(refused)?;
         }
         Ok(is_handled)
     }

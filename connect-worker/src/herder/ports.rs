@@ -121,20 +121,26 @@ pub trait SinkOffsets: Send + Sync {
     async fn reset(&self, connector: &str, props: &Props) -> Result<(), SinkOffsetsError>;
 }
 
-/// The stored offsets of source connectors.
+/// The stored offsets of source connectors. `props` is the connector's resolved configuration, from which a topic of
+/// its own and the settings of the clients come.
 #[async_trait]
 pub trait OffsetStore: Send + Sync {
     /// Returns the known partitions of a connector with their offsets, in the order to be shown.
     ///
     /// # Errors
     /// Fails when the store cannot be read.
-    async fn list(&self, connector: &str) -> Result<Vec<(Map, Map)>, ConnectError>;
+    async fn list(&self, connector: &str, props: &Props) -> Result<Vec<(Map, Map)>, ConnectError>;
 
     /// Stores offsets durably; `None` deletes one.
     ///
     /// # Errors
     /// Fails when the store cannot be written.
-    async fn write(&self, connector: &str, changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError>;
+    async fn write(
+        &self,
+        connector: &str,
+        props: &Props,
+        changes: Vec<(Map, Option<Map>)>,
+    ) -> Result<(), ConnectError>;
 }
 
 /// What workers ask of the leader, over its internal REST endpoints. A request without a key goes unsigned.

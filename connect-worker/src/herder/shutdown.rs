@@ -1,9 +1,9 @@
 //! The end of a herder: everything is stopped together, in bounded time.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::herder::instances::CONNECTOR_GRACE;
 use crate::herder::live::Phase;
@@ -40,7 +40,7 @@ impl Herder {
     }
 
     fn stop_all(&mut self) -> JoinSet<Stopped> {
-        let deadline = Instant::now() + self.settings.task_grace;
+        let deadline = Instant::now().into_std() + self.settings.task_grace;
         let mut stops = JoinSet::new();
         for (name, live) in self.live.drain() {
             for (number, slot) in live.tasks {

@@ -18,6 +18,8 @@ mod place;
 mod publish;
 mod requests;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod updates;
 

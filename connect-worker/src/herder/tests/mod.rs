@@ -1,171 +1,19 @@
 //! The herder with connectors and tasks that only pretend: what hangs or fails must not hold up anything else.
 
+pub(crate) mod pretend;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use connect_core::async_trait;
-use connect_core::config::{ConfigDef, Props};
-use connect_core::connector::{Connector, ConnectorContext, SinkOffsetChanges, SourceConnector};
-use connect_core::data::Map;
-use connect_core::error::ConnectError;
-use connect_core::plugin::{Factory, PluginInfo, Registry};
-use connect_core::record::Offsets;
-use connect_core::task::SourceTask;
-use serde_json::Value as Json;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::herder::ports::{
-    ConfigResolver, OffsetStore, PluginCatalog, RawProps, SinkOffsets, SinkOffsetsError, TaskSpawner,
-    ValidateError, Validation,
-};
+use crate::herder::tests::pretend::{Nothing, PretendTasks, config, registry};
 use crate::herder::{
     CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, InitialState, MemoryConfigStore,
     MemoryStatusStore, Modified, Ports, RestartRequest, StopReport,
 };
 use crate::obs::metrics::MetricsRegistry;
-use crate::task::{TargetState, TaskEvent, TaskHandle, TaskSpec, TaskState};
-
-const CLASS: &str = "test.PretendConnector";
-
-/// Does what its configuration says: `start` may be `hang` or `fail`, `stop` may be `hang`, `tasks` is their number
-/// or `fail`.
-#[derive(Default)]
-struct PretendConnector {
-    props: Props,
-}
-
-impl PretendConnector {
-    fn says(&self, key: &str) -> &str {
-        self.props.get(key).map_or("", String::as_str)
-    }
-}
-
-#[async_trait]
-impl Connector for PretendConnector {
-    fn version(&self) -> &'static str {
-        "1"
-    }
-
-    fn config_def(&self) -> ConfigDef {
-        ConfigDef::new(Vec::new())
-    }
-
-    fn task_class(&self) -> &'static str {
-        "test.PretendTask"
-    }
-
-    async fn start(&mut self, _context: ConnectorContext, props: &Props) -> Result<(), ConnectError> {
-        self.props = props.clone();
-        match self.says("start") {
-            "hang" => std::future::pending().await,
-            "fail" => Err(ConnectError::fatal("no such table")),
-            _ => Ok(()),
-        }
-    }
-
-    fn task_configs(&self, _max_tasks: usize) -> Result<Vec<Props>, ConnectError> {
-        let count: usize =
-            self.says("tasks").parse().map_err(|_| ConnectError::retriable("listing tables"))?;
-        Ok(vec![self.props.clone(); count])
-    }
-
-    async fn stop(&mut self) -> Result<(), ConnectError> {
-        if self.says("stop") == "hang" {
-            std::future::pending::<()>().await;
-        }
-        Ok(())
-    }
-}
-
-impl SourceConnector for PretendConnector {
-    fn task(&self) -> Box<dyn SourceTask> {
-        unreachable!("tasks are started by the spawner of the tests")
-    }
-}
-
-/// Counts the tasks it starts. A task whose `task` says `fail` fails, one that says `hang` never ends.
-#[derive(Default)]
-struct PretendTasks {
-    started: AtomicUsize,
-}
-
-impl TaskSpawner for PretendTasks {
-    fn start(&self, spec: TaskSpec, events: mpsc::UnboundedSender<TaskEvent>) -> TaskHandle {
-        self.started.fetch_add(1, Ordering::SeqCst);
-        let behaviour = spec.task_props.get("task").cloned().unwrap_or_default();
-        TaskHandle::spawn(&spec, events, move |mut control| async move {
-            if behaviour == "fail" {
-                control.report_state(TaskState::Failed, Some("trace\n".to_owned()));
-                return control.stop.cancelled().await;
-            }
-            if behaviour == "hang" {
-                control.report_state(TaskState::Running, None);
-                std::future::pending::<()>().await;
-            }
-            while !control.stop.is_cancelled() {
-                let is_started = *control.target.borrow_and_update() == TargetState::Started;
-                control.report_state(if is_started { TaskState::Running } else { TaskState::Paused }, None);
-                tokio::select! {
-                    biased; // Ending comes first.
-                    () = control.stop.cancelled() => {}
-                    changed = control.target.changed() => if changed.is_err() { return },
-                }
-            }
-        })
-    }
-}
-
-/// Everything else a herder needs, empty.
-struct Nothing;
-
-impl ConfigResolver for Nothing {
-    fn resolve(&self, props: &Props) -> Result<Props, ConnectError> {
-        Ok(props.clone())
-    }
-}
-
-impl PluginCatalog for Nothing {
-    fn list(&self, _connectors_only: bool) -> Json {
-        Json::Null
-    }
-
-    fn config(&self, _plugin: &str, _version: Option<&str>) -> Result<Json, HerderError> {
-        Ok(Json::Null)
-    }
-
-    fn validate(&self, props: &RawProps) -> Result<Validation, ValidateError> {
-        let errors: Vec<String> = props.get("invalid").cloned().flatten().into_iter().collect();
-        Ok(Validation { error_count: errors.len(), errors, hints: Vec::new(), body: Json::Null })
-    }
-}
-
-#[async_trait]
-impl SinkOffsets for Nothing {
-    async fn list(&self, _connector: &str, _props: &Props) -> Result<Offsets, ConnectError> {
-        Ok(Offsets::new())
-    }
-
-    async fn alter(&self, _: &str, _: &Props, _: &SinkOffsetChanges) -> Result<(), SinkOffsetsError> {
-        Ok(())
-    }
-
-    async fn reset(&self, _: &str, _: &Props) -> Result<(), SinkOffsetsError> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl OffsetStore for Nothing {
-    async fn list(&self, _connector: &str) -> Result<Vec<(Map, Map)>, ConnectError> {
-        Ok(Vec::new())
-    }
-
-    async fn write(&self, _connector: &str, _changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError> {
-        Ok(())
-    }
-}
 
 struct Place {
     handle: HerderHandle,
@@ -176,12 +24,10 @@ struct Place {
 
 impl Place {
     fn start() -> Self {
-        let make: fn() -> Box<dyn SourceConnector> = || Box::new(PretendConnector::default());
-        let plugin = PluginInfo { class: CLASS, version: "1", factory: Factory::Source(make) };
         let (config, updates) = MemoryConfigStore::new();
         let tasks = Arc::new(PretendTasks::default());
         let ports = Ports {
-            registry: Registry::new(vec![plugin]),
+            registry: registry(),
             catalog: Arc::new(Nothing),
             resolver: Arc::new(Nothing),
             spawner: Arc::clone(&tasks) as _,
@@ -230,11 +76,6 @@ impl Place {
         self.stop.cancel();
         self.running.await.expect("the herder ends")
     }
-}
-
-fn config(says: &[(&str, &str)]) -> RawProps {
-    let class = [("connector.class", CLASS), ("tasks.max", "2")];
-    class.iter().chain(says).map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned()))).collect()
 }
 
 #[tokio::test]
