@@ -23,7 +23,7 @@ use crate::kafka::admin::{Admin, AdminError};
 use crate::obs::logging::{LogControl, LogLevel};
 use crate::plugins::{self, plugin_config, plugin_list};
 use crate::rest::{LevelControl, LoggerLevel};
-use crate::stores::offsets::{self, ConnectorOffsets};
+use crate::stores::offsets::{self, ConnectorOffsets, SourceOffsetStores};
 use crate::task::{Spawner, TaskEvent, TaskHandle, TaskSpec};
 
 impl TaskSpawner for Spawner {
@@ -171,19 +171,36 @@ fn group_error(error: AdminError) -> SinkOffsetsError {
     }
 }
 
-/// Offsets of sources, in the worker's store.
+/// Offsets of sources, in the worker's store or a topic of the connector's own.
 pub(super) struct SourceOffsets {
     pub(super) store: Arc<dyn offsets::OffsetStore>,
+    /// Opens the topics that connectors bring; `None` keeps everything in `store`.
+    pub(super) stores: Option<Arc<dyn SourceOffsetStores>>,
+}
+
+impl SourceOffsets {
+    async fn of(&self, connector: &str, props: &Props) -> Result<ConnectorOffsets, ConnectError> {
+        let store = match &self.stores {
+            Some(stores) => stores.open_connector(connector, props).await?,
+            None => Arc::clone(&self.store),
+        };
+        Ok(ConnectorOffsets::new(store, connector))
+    }
 }
 
 #[async_trait]
 impl OffsetStore for SourceOffsets {
-    async fn list(&self, connector: &str) -> Result<Vec<(Map, Map)>, ConnectError> {
-        ConnectorOffsets::new(Arc::clone(&self.store), connector).list().await
+    async fn list(&self, connector: &str, props: &Props) -> Result<Vec<(Map, Map)>, ConnectError> {
+        self.of(connector, props).await?.list().await
     }
 
-    async fn write(&self, connector: &str, changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError> {
-        ConnectorOffsets::new(Arc::clone(&self.store), connector).set(&changes).await
+    async fn write(
+        &self,
+        connector: &str,
+        props: &Props,
+        changes: Vec<(Map, Option<Map>)>,
+    ) -> Result<(), ConnectError> {
+        self.of(connector, props).await?.set(&changes).await
     }
 }
 

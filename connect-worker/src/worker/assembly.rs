@@ -40,7 +40,7 @@ pub(super) fn herder(
         metrics: Arc::clone(&frame.metrics),
         offsets: Arc::clone(&stores.offsets),
         clock,
-        source_stores: stores.source_stores,
+        source_stores: stores.source_stores.clone(),
         consumers: native_consumers(),
         producers: native_transactional_producers(),
     };
@@ -59,7 +59,7 @@ pub(super) fn herder(
         updates: stores.updates,
         status: stores.status,
         sink_offsets: Arc::new(GroupOffsets { worker: Arc::clone(worker) }),
-        source_offsets: Arc::new(SourceOffsets { store: stores.offsets }),
+        source_offsets: Arc::new(SourceOffsets { store: stores.offsets, stores: stores.source_stores }),
         metrics: Arc::clone(&frame.metrics),
         fleet: fleet,
     };
