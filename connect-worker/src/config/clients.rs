@@ -104,7 +104,7 @@ pub fn client_props(
     props.extend(overrides);
     // Without a name a member is a dynamic one; Java refuses the empty text.
     if props.get("group.instance.id").is_some_and(|id| id.trim().is_empty()) {
-        props.remove("group.instance.id");
+        props.shift_remove("group.instance.id");
     }
     force(kind, worker, connector, task, &mut props);
     Ok(props)
