@@ -92,6 +92,17 @@ impl Echo {
         }
     }
 
+    /// Takes the next event without answering it.
+    pub(super) async fn take(&mut self) -> GroupEvent {
+        let event = timeout(LIMIT, self.events.recv()).await.expect("an event comes in time");
+        event.expect("the membership lives")
+    }
+
+    /// Returns what waits to be taken, if anything does.
+    pub(super) fn waiting(&mut self) -> Option<GroupEvent> {
+        self.events.try_recv().ok()
+    }
+
     /// Steps until an assignment, and returns generation, member id and assignment.
     pub(super) async fn assigned(&mut self) -> (i32, String, Assignment) {
         match self.until(|told| matches!(told, Told::Assigned { .. })).await {
@@ -128,7 +139,7 @@ impl Echo {
     }
 }
 
-fn one_each(round: &Round) -> BTreeMap<String, Assignment> {
+pub(super) fn one_each(round: &Round) -> BTreeMap<String, Assignment> {
     let offset = round.members.values().map(|state| state.offset).max().unwrap_or(0);
     let members = round.members.keys().enumerate();
     let given = members.map(|(number, member)| {

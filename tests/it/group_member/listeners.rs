@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use connect_cluster::connection::{BrokerConnection, ConnectionSettings};
+use connect_cluster::connection::{BrokerConnection, ConnectionSettings, Directory};
 use connect_tests::secured_kafka::{
     GUEST, Listener, REAUTHENTICATION, SecuredKafka, USER, login, token_login,
 };
@@ -18,6 +18,7 @@ async fn each_listener_lets_members_in_by_its_own_settings_and_says_what_is_wron
     let kafka = SecuredKafka::start();
     every_listener_lets_a_member_join(&kafka).await;
     wrong_settings_end_a_membership_with_what_to_do(&kafka).await;
+    listener_that_wants_a_login_is_named_as_a_cause(&kafka).await;
     connection_outlives_the_lifetime_of_its_login(&kafka).await;
 }
 
@@ -95,6 +96,15 @@ async fn wrong_settings_end_a_membership_with_what_to_do(kafka: &SecuredKafka) {
         assert!(parts.iter().all(|part| text.contains(part)), "{parts:?} are not all in: {text}");
         assert!(!text.contains("secret"), "{text}");
     }
+}
+
+/// Such a broker closes the connection without a word, which may also be its stop: so it is no final error.
+async fn listener_that_wants_a_login_is_named_as_a_cause(kafka: &SecuredKafka) {
+    let mut client = kafka.client(Listener::Plaintext);
+    client[0].1 = kafka.bootstrap(Listener::SaslPlaintext);
+    let settings = ConnectionSettings::from_props(&client.into_iter().collect()).expect("valid settings");
+    let error = Directory::new(settings).connect_any().await.expect_err("closed");
+    assert!(error.is_retriable() && error.to_string().contains("want a login"), "{error}");
 }
 
 async fn connection_outlives_the_lifetime_of_its_login(kafka: &SecuredKafka) {

@@ -41,6 +41,8 @@ pub struct BrokerConnection {
     versions: HashMap<i16, (i16, i16)>,
     correlation: i32,
     is_broken: bool,
+    /// Whether a request beyond the opening ones was answered.
+    has_served: bool,
     sasl: Option<Sasl>,
     /// When to log in again: the broker closes the connection at the end of a login's lifetime (KIP-368).
     login_due: Option<Instant>,
@@ -64,6 +66,7 @@ impl BrokerConnection {
             versions: HashMap::new(),
             correlation: 0,
             is_broken: false,
+            has_served: false,
             sasl: settings.security.sasl.clone(),
             login_due: None,
         };
@@ -124,7 +127,9 @@ impl BrokerConnection {
         if self.login_due.is_some_and(|due| Instant::now() >= due) {
             self.log_in().await?;
         }
-        self.send(request, limit).await
+        let answer = self.send(request, limit).await?;
+        self.has_served = true;
+        Ok(answer)
     }
 
     async fn send<R: Request>(
@@ -226,7 +231,7 @@ impl BrokerConnection {
         let mut body = match timeout(limit, round_trip(&mut self.stream, &frame)).await {
             Ok(Ok(body)) => body,
             Ok(Err(RoundTrip::Io(error))) => {
-                return Err(tls::explain(&self.address, &error).unwrap_or_else(|| self.lost(&error)));
+                return Err(tls::explain(&self.address, &error).unwrap_or_else(|| self.broken(&error)));
             }
             Ok(Err(RoundTrip::Foreign(kind, text))) => {
                 return Err(ConnectionError::new(kind, format!("talking to `{}`: {text}", self.address)));
@@ -244,6 +249,18 @@ impl BrokerConnection {
         }
         self.is_broken = false;
         Ok(body)
+    }
+
+    fn broken(&self, error: &io::Error) -> ConnectionError {
+        let is_close = matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        );
+        if !is_close || self.has_served || self.sasl.is_some() {
+            return self.lost(error);
+        }
+        // A listener closes the connection without a word when a client does not log in.
+        self.lost(&format!("{error}; does the listener want a login, or TLS? (`security.protocol`)"))
     }
 
     fn lost(&self, cause: &dyn std::fmt::Display) -> ConnectionError {

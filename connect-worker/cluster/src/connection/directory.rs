@@ -41,10 +41,9 @@ impl Directory {
         let mut errors: Vec<ConnectionError> = Vec::new();
         for step in 0..candidates.len() {
             let index = (self.next + step) % candidates.len();
-            match self.connect(&candidates[index]).await {
-                Ok(mut connection) => {
+            match self.try_one(&candidates[index]).await {
+                Ok(connection) => {
                     self.next = index;
-                    self.learn(&mut connection).await;
                     return Ok(connection);
                 }
                 Err(error) => errors.push(error),
@@ -60,20 +59,17 @@ impl Directory {
         all
     }
 
-    /// Asks once who else is in the cluster, so that the bootstrap brokers may be gone later.
-    async fn learn(&mut self, connection: &mut BrokerConnection) {
+    /// Connects, and asks once who else is in the cluster, so that the bootstrap brokers may be gone later.
+    async fn try_one(&mut self, address: &BrokerAddress) -> Result<BrokerConnection, ConnectionError> {
+        let mut connection = self.connect(address).await?;
         let request = MetadataRequest::default().with_topics(Some(Vec::new()));
-        match connection.call(&request).await {
-            Ok(response) => {
-                let known = response.brokers.iter().filter_map(|broker| {
-                    let port = u16::try_from(broker.port).ok()?;
-                    Some(BrokerAddress { host: broker.host.to_string(), port })
-                });
-                self.told = known.collect();
-            }
-            // The connection serves all the same; if it broke, its next call says so.
-            Err(error) => tracing::debug!(%error, "asking for the brokers of the cluster"),
-        }
+        let response = connection.call(&request).await?;
+        let known = response.brokers.iter().filter_map(|broker| {
+            let port = u16::try_from(broker.port).ok()?;
+            Some(BrokerAddress { host: broker.host.to_string(), port })
+        });
+        self.told = known.collect();
+        Ok(connection)
     }
 }
 

@@ -115,8 +115,9 @@ pub fn spawn(settings: GroupSettings) -> std::io::Result<(GroupHandle, mpsc::Unb
         let (places, place) = watch::channel(None);
         // One report a heartbeat.
         let (reports, findings) = mpsc::unbounded_channel();
-        let heart = Heart::new(&settings, lease, place, reports);
-        let member = Member::new(settings.clone(), Inbox::new(wishes, findings), events, places, stage);
+        let heart = Heart::new(&settings, lease.clone(), place, reports);
+        let member =
+            Member::new(settings.clone(), Inbox::new(wishes, findings), events, places, lease, stage);
         runtime.block_on(async {
             tokio::select! {
                 () = member.run() => {}

@@ -14,6 +14,7 @@ use crate::{
         event::{GroupEvent, JoinState, LossCause},
         heart::Place,
         inbox::{Inbox, Interrupt, Step},
+        lease::Lease,
         outage::Outage,
         round::{self, Joined},
         settings::GroupSettings,
@@ -28,6 +29,7 @@ pub(crate) struct Member {
     inbox: Inbox,
     events: mpsc::UnboundedSender<GroupEvent>,
     places: watch::Sender<Option<Place>>,
+    lease: Arc<Lease>,
     stage: watch::Sender<&'static str>,
     backoff: Backoff,
     outage: Outage,
@@ -45,6 +47,7 @@ impl Member {
         inbox: Inbox,
         events: mpsc::UnboundedSender<GroupEvent>,
         places: watch::Sender<Option<Place>>,
+        lease: Arc<Lease>,
         stage: watch::Sender<&'static str>,
     ) -> Self {
         let connection = settings.calm();
@@ -55,6 +58,7 @@ impl Member {
             inbox,
             events,
             places,
+            lease,
             stage,
             outage: Outage::default(),
             member_id: String::new(),
@@ -212,7 +216,7 @@ impl Member {
     fn lose(&mut self, cause: LossCause) {
         // A request may be under way on the line, or the line may be the reason.
         self.coordinator.forget();
-        self.places.send_replace(None);
+        self.stop_beating();
         if self.place.take().is_some() {
             tracing::warn!(group = self.settings.group, ?cause, "lost the place in the group; joining again");
             // Without a receiver the next event ends the member.
@@ -220,9 +224,15 @@ impl Member {
         }
     }
 
+    fn stop_beating(&self) {
+        self.places.send_replace(None);
+        // The heart does the same, but may not run any more when the member ends.
+        self.lease.set(None);
+    }
+
     fn fail(&mut self, text: String) {
         self.stage.send_replace("ended: it cannot join the group");
-        self.places.send_replace(None);
+        self.stop_beating();
         tracing::error!(group = self.settings.group, reason = text, "the group cannot be joined");
         drop(self.events.send(GroupEvent::Failed(text)));
     }
@@ -239,7 +249,7 @@ impl Member {
     /// Tells the coordinator that the member leaves. When that does not succeed the session ends by itself.
     async fn leave(&mut self) {
         self.stage.send_replace("leaving the group");
-        self.places.send_replace(None);
+        self.stop_beating();
         if self.member_id.is_empty() {
             return;
         }

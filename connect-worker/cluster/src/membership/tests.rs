@@ -221,7 +221,7 @@ async fn coordinator_that_cannot_be_reached_expires_the_place_and_is_found_again
     scene.broker.faults().refuse_connections(true);
     assert_eq!(one.step().await, Seen::Lost(LossCause::Expired));
     let waited = start.elapsed();
-    assert!(waited > Duration::from_millis(900) && waited < Duration::from_millis(2200), "{waited:?}");
+    assert!(waited > Duration::from_millis(900) && waited < Duration::from_millis(3000), "{waited:?}");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(one.events.try_recv().is_err(), "the herder is not asked before a coordinator is found");
     assert_eq!(one.handle.stage(), "looking for the group's coordinator");
