@@ -90,11 +90,11 @@ impl SinkOffsets for NoOffsets {
 
 #[async_trait]
 impl OffsetStore for NoOffsets {
-    async fn list(&self, _connector: &str) -> Result<Vec<(Map, Map)>, ConnectError> {
+    async fn list(&self, _connector: &str, _props: &Props) -> Result<Vec<(Map, Map)>, ConnectError> {
         Ok(Vec::new())
     }
 
-    async fn write(&self, _connector: &str, _changes: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError> {
+    async fn write(&self, _: &str, _: &Props, _: Vec<(Map, Option<Map>)>) -> Result<(), ConnectError> {
         Ok(())
     }
 }
