@@ -45,7 +45,7 @@ impl Silent {
                 0 => break answer,
                 79 => {}
                 // The coordinator's topic is being made.
-                14 | 15 | 16 => tokio::time::sleep(Duration::from_millis(100)).await,
+                14..=16 => tokio::time::sleep(Duration::from_millis(100)).await,
                 code => panic!("joining: {code}"),
             }
         };

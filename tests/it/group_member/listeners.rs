@@ -10,6 +10,9 @@ use kafka_protocol::messages::MetadataRequest;
 
 use super::echo::{Echo, settings};
 
+/// Settings of a client.
+type Lines = Vec<(String, String)>;
+
 const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 // One test, because one broker serves it: its start costs more than everything after it.
@@ -48,7 +51,7 @@ async fn every_listener_lets_a_member_join(kafka: &SecuredKafka) {
 
 async fn wrong_settings_end_a_membership_with_what_to_do(kafka: &SecuredKafka) {
     let wrong = (USER.0, "wrong-secret");
-    let mut cases: Vec<(Vec<(String, String)>, Vec<&str>)> = Vec::new();
+    let mut cases: Vec<(Lines, Vec<&str>)> = Vec::new();
     for mechanism in MECHANISMS {
         for listener in [Listener::SaslPlaintext, Listener::SaslSsl] {
             let client = [kafka.client(listener), login(mechanism, wrong)].concat();
