@@ -35,8 +35,6 @@ pub use crate::stores::status::{MemoryStatusStore, RunState, Status};
 pub use command::{CreateRequest, Modified};
 pub use error::{HerderError, HerderErrorKind};
 pub use handle::HerderHandle;
-#[cfg(test)]
-pub(crate) use {command::Command, handle::Told};
 pub use info::{
     ConnectorInfo, ConnectorOffset, ConnectorStateInfo, ConnectorType, OffsetRequest, StateInfo, TaskIdInfo,
     TaskInfo, TaskStateInfo,
@@ -45,3 +43,5 @@ pub use run::{Herder, HerderSettings, Ports, StopReport};
 pub(crate) use stage::date;
 pub use stage::{Stage, StageClock};
 pub use state::{InitialState, java_ordered};
+#[cfg(test)]
+pub(crate) use {command::Command, handle::Told};

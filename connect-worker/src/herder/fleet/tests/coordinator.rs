@@ -137,8 +137,7 @@ impl Coordinator {
 
     /// Waits until the sessions of all members that are cut off have run out.
     async fn wait_for_sessions(&self) {
-        let has_cut =
-            || self.table.lock().expect("unpoisoned").seats.values().any(|seat| seat.is_cut);
+        let has_cut = || self.table.lock().expect("unpoisoned").seats.values().any(|seat| seat.is_cut);
         while has_cut() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

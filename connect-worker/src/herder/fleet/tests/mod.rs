@@ -123,7 +123,7 @@ async fn a_lost_place_stops_everything_at_once() {
     let id = one.membership.id();
     town.coordinator.cut(&id);
     one.membership.expire();
-    tokio::time::sleep(Duration::from_millis(10)).await;
+    tokio::time::sleep(Duration::from_millis(40)).await;
     assert_eq!(town.placed(), BTreeMap::new());
     let status = one.handle.status("c".to_owned()).await.expect("known");
     assert_eq!(status.connector.state, "UNASSIGNED");
@@ -216,10 +216,7 @@ async fn requests_say_who_can_do_them() {
     create(&[&one, &two], "c", &[("tasks", "2")]).await.expect("created");
     town.settles(|placed| placed.len() == 2 && workers_of(placed).len() == 2).await;
     let error = two.handle.delete("c".to_owned()).await.expect_err("the first worker leads");
-    assert_eq!(
-        (error.kind, error.forward_to.as_deref()),
-        (HerderErrorKind::Elsewhere, Some("http://w1:1/"))
-    );
+    assert_eq!((error.kind, error.forward_to.as_deref()), (HerderErrorKind::Elsewhere, Some("http://w1:1/")));
     let on_two = town.placed().into_iter().find(|(_, on)| on == "w2:1").map(|(id, _)| id).expect("one task");
     let task: i32 = on_two.trim_start_matches("c-").parse().expect("a number");
     let error = one.handle.restart_task("c".to_owned(), task).await.expect_err("the second worker owns it");
@@ -236,10 +233,7 @@ async fn requests_say_who_can_do_them() {
     one.handle.stop("c".to_owned()).await.expect("the leader can");
     assert_eq!(town.settles(BTreeMap::is_empty).await, BTreeMap::new());
     let error = one.handle.write_task_configs("c".to_owned(), vec![Props::new()]).await.expect_err("stopped");
-    assert_eq!(
-        error.message,
-        "Cannot submit non-empty set of task configs for stopped connector c"
-    );
+    assert_eq!(error.message, "Cannot submit non-empty set of task configs for stopped connector c");
     one.handle.delete("c".to_owned()).await.expect("the leader can");
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -278,8 +272,7 @@ async fn producers_of_former_tasks_are_fenced_once_and_noted() {
     let changed = one.handle.put_config("c".into(), config(&[("tasks", "1"), ("note", "x")])).await;
     assert!(changed.is_ok());
     town.settles(|placed| placed.len() == 1).await;
-    let (first, second) =
-        tokio::join!(one.handle.fence("c".to_owned()), one.handle.fence("c".to_owned()));
+    let (first, second) = tokio::join!(one.handle.fence("c".to_owned()), one.handle.fence("c".to_owned()));
     assert_eq!((first, second), (Ok(()), Ok(())));
     assert_eq!(fenced(&town), ["g-c-0", "g-c-1"]);
     let noted: Vec<u32> = town

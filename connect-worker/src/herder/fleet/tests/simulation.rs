@@ -9,7 +9,7 @@ use connect_cluster::protocol::GroupProtocol;
 use crate::herder::fleet::tests::town::{MAX_DELAY, Town, Worker, create, on_leader};
 use crate::herder::tests::pretend::config;
 
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 400;
 const STEPS: usize = 12;
 /// `session.timeout.ms` of the simulation.
 const SESSION: Duration = Duration::from_secs(10);
@@ -119,7 +119,8 @@ impl History {
             self.town.coordinator.generation(),
             self.told
         );
-        let loads = self.workers.iter().map(|worker| placed.values().filter(|on| **on == worker.name).count());
+        let loads =
+            self.workers.iter().map(|worker| placed.values().filter(|on| **on == worker.name).count());
         let loads: Vec<usize> = loads.collect();
         let (most, least) = (loads.iter().max().copied(), loads.iter().min().copied());
         assert!(most <= least.map(|least| least + 1), "seed {seed}: {loads:?}: {:?}", self.told);

@@ -18,15 +18,16 @@ use crate::herder::fleet::tests::log::{SharedLog, SharedStatus};
 use crate::herder::fleet::{FleetPorts, FleetSettings, KeySettings};
 use crate::herder::ports::{LeaderClient, LevelSetter, ProducerFencer, TaskSpawner};
 use crate::herder::tests::pretend::{Nothing, config, registry};
-use crate::herder::{
-    CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, Ports, StopReport,
-};
+use crate::herder::{CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, Ports, StopReport};
 use crate::obs::metrics::MetricsRegistry;
 use crate::stores::config::SessionKey;
 use crate::task::{TargetState, TaskEvent, TaskHandle, TaskSpec, TaskState};
 
 /// `scheduled.rebalance.max.delay.ms` of the tests.
 pub(super) const MAX_DELAY: Duration = Duration::from_secs(20);
+
+/// Time a task takes to end.
+const STOP_TIME: Duration = Duration::from_millis(30);
 
 /// Which worker runs a task, and how often it was started.
 #[derive(Default)]
@@ -77,6 +78,8 @@ impl TaskSpawner for TownTasks {
                     changed = control.target.changed() => if changed.is_err() { break },
                 }
             }
+            // Ending takes its time.
+            tokio::time::sleep(STOP_TIME).await;
             let mut registry = registry.lock().expect("unpoisoned");
             if let Some(running) = registry.running.get_mut(&id)
                 && let Some(index) = running.iter().position(|name| *name == worker)
@@ -310,8 +313,7 @@ pub(super) async fn create(
     says: &[(&str, &str)],
 ) -> Result<(), HerderError> {
     on_leader(workers, |handle| {
-        let request =
-            CreateRequest { name: name.into(), config: config(says), initial_state: None };
+        let request = CreateRequest { name: name.into(), config: config(says), initial_state: None };
         async move { handle.create(request).await.map(drop) }
     })
     .await
