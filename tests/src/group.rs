@@ -133,11 +133,13 @@ impl Member {
     }
 }
 
-/// Who runs what, as a worker tells it.
+/// Who runs what, as a worker tells it: worker and state by name (`name`, and `name-0` for tasks).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Picture {
-    /// Worker and state of each connector (`name`) and task (`name-0`).
-    pub places: BTreeMap<String, (String, String)>,
+    /// Connector instances.
+    pub connectors: BTreeMap<String, (String, String)>,
+    /// Tasks.
+    pub tasks: BTreeMap<String, (String, String)>,
 }
 
 impl Picture {
@@ -155,28 +157,37 @@ impl Picture {
         };
         for (name, connector) in connectors {
             let status = &connector["status"];
-            picture.places.insert(name.clone(), place(&status["connector"]));
+            picture.connectors.insert(name.clone(), place(&status["connector"]));
             for task in status["tasks"].as_array().into_iter().flatten() {
-                picture.places.insert(format!("{name}-{}", task["id"]), place(task));
+                picture.tasks.insert(format!("{name}-{}", task["id"]), place(task));
             }
         }
         Ok(picture)
     }
 
-    /// Returns how many tasks and connectors run on each worker.
-    pub fn loads(&self) -> BTreeMap<&str, usize> {
-        let mut loads = BTreeMap::new();
-        for (worker, _) in self.places.values() {
-            *loads.entry(worker.as_str()).or_default() += 1;
-        }
-        loads
-    }
-
-    /// Returns whether everything, at least `count` places, is RUNNING on one of `workers`.
-    pub fn runs_on(&self, workers: &[String], count: usize) -> bool {
+    /// Returns whether so many connectors and tasks are there, and all of them RUNNING on `workers`.
+    pub fn runs_on(&self, workers: &[String], connectors: usize, tasks: usize) -> bool {
         let is_fine =
             |(worker, state): &(String, String)| state == "RUNNING" && workers.iter().any(|id| id == worker);
-        self.places.len() >= count && self.places.values().all(is_fine)
+        (self.connectors.len(), self.tasks.len()) == (connectors, tasks)
+            && self.connectors.values().chain(self.tasks.values()).all(is_fine)
+    }
+
+    /// Returns whether `workers` workers have connectors and tasks, and none has two more of either than another.
+    pub fn is_balanced(&self, workers: usize) -> bool {
+        [&self.connectors, &self.tasks].into_iter().all(|places| {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for (worker, _) in places.values() {
+                *counts.entry(worker).or_default() += 1;
+            }
+            let ends = counts.values().min().zip(counts.values().max());
+            counts.len() == workers && ends.is_some_and(|(least, most)| most - least <= 1)
+        })
+    }
+
+    /// Returns the worker that runs a task.
+    pub fn owner(&self, task: &str) -> Option<&str> {
+        self.tasks.get(task).map(|(worker, _)| worker.as_str())
     }
 }
 
