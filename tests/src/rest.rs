@@ -101,6 +101,8 @@ pub struct Worker<'a> {
     pub kafka: &'a KafkaClient,
     /// A folder for connectors' files.
     pub folder: PathBuf,
+    /// `host:port` of the other workers of its cluster, on which connectors may run too.
+    pub others: Vec<String>,
     /// A word in all names that this scenario uses, so that workers may share a broker, and scenarios a worker.
     pub run: String,
 }
@@ -214,10 +216,12 @@ impl Worker<'_> {
     /// Does the opposite of [`Worker::filled`].
     fn generalised(&self, text: &str) -> String {
         let worker_id = self.url.trim_start_matches("http://");
-        text.replace(&*self.folder.to_string_lossy(), "<dir>")
+        let text = text
+            .replace(&*self.folder.to_string_lossy(), "<dir>")
             .replace(&self.bootstrap, "<bootstrap>")
             .replace(worker_id, "<worker>")
-            .replace(&self.run, "<run>")
+            .replace(&self.run, "<run>");
+        self.others.iter().fold(text, |text, other| text.replace(other, "<worker>"))
     }
 
     async fn normalised(&self, response: Response, unordered: bool) -> Answer {
@@ -280,6 +284,10 @@ fn hide_changing(value: &mut Value) {
                     ("trace", Value::String(text)) => {
                         text.truncate(text.find('\n').unwrap_or(text.len()));
                     }
+                    // Which plug-ins there are is a matter of the installation; those of Kafka itself must be there.
+                    ("recommended_values", Value::Array(names)) if names.iter().any(is_kafkas) => {
+                        names.retain(is_kafkas);
+                    }
                     // A hash map in the JVM.
                     ("config" | "partition", inner @ Value::Object(_)) => sort(inner),
                     _ => hide_changing(member),
@@ -289,6 +297,10 @@ fn hide_changing(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(hide_changing),
         _ => {}
     }
+}
+
+fn is_kafkas(name: &Value) -> bool {
+    name.as_str().is_some_and(|name| name.starts_with("org.apache.kafka."))
 }
 
 fn sort(value: &mut Value) {
