@@ -8,6 +8,7 @@ mod distributed;
 mod fencer;
 mod frame;
 mod group;
+mod members;
 mod standalone;
 
 use std::process::ExitCode;

@@ -87,6 +87,7 @@ impl Tasks {
             source_stores,
             clock,
             consumers: native_consumers(),
+            members: None,
             producers: native_transactional_producers(),
         });
         let connector_props = props(connector);
@@ -99,6 +100,7 @@ impl Tasks {
             target: TargetState::Started,
             registry,
             exactly_once,
+            topic_resets: Default::default(),
         };
         let (sender, events) = mpsc::unbounded_channel();
         Self { spec, spawner, sender, events }

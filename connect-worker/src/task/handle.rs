@@ -1,7 +1,7 @@
 //! What the herder says to a task, and what it hears from it.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use connect_core::config::Props;
@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 pub use crate::stores::config::TargetState;
 
 use crate::obs::metrics::{Status, TaskStatusMetrics};
+use crate::stores::status::TopicResets;
 use crate::task::exactly_once::ExactlyOnce;
+use crate::task::members::StopReason;
 
 /// What a task is doing, as `/status` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct TaskSpec {
     pub target: TargetState,
     /// All plug-ins.
     pub registry: Registry,
+    /// Tells when topics that were told have to be told again.
+    pub topic_resets: TopicResets,
     /// Set for a source that is to write exactly once.
     pub exactly_once: Option<ExactlyOnce>,
 }
@@ -82,47 +86,8 @@ pub enum TaskReport {
         /// Error and causes, newline-terminated.
         trace: Option<String>,
     },
-    /// The task used a topic for the first time in this run.
+    /// The task used a topic for the first time in this run, or since topics were reset.
     TopicUsed(Arc<str>),
-}
-
-/// Why a task is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopReason {
-    /// Nobody goes on with it: its connector is stopped or deleted, or has fewer tasks now.
-    EndsForGood,
-    /// Another worker may go on with it.
-    MayMove {
-        /// Whether every worker of the group is Sluice's. The JVM's tasks have no instance ids, so that they cannot
-        /// take over from a static member.
-        all_members_are_sluice: bool,
-    },
-    /// It is started again here.
-    RestartsHere,
-}
-
-impl StopReason {
-    /// Returns whether the task's static membership must be ended when the task has: static members stay in their
-    /// group when they close, and keep their partitions until the group's session time-out.
-    pub fn ends_membership(self) -> bool {
-        match self {
-            StopReason::EndsForGood => true,
-            StopReason::MayMove { all_members_are_sluice } => !all_members_are_sluice,
-            StopReason::RestartsHere => false,
-        }
-    }
-}
-
-/// A static member (KIP-345) of a sink's consumer group. It stays in the group until it is removed or its session
-/// ends; whoever joins with the same instance id takes its partitions over and fences it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StaticMember {
-    /// The consumer group.
-    pub group: String,
-    /// `group.instance.id`.
-    pub instance_id: String,
-    /// Settings of its consumer by Java's names, with all that a connection to its brokers needs.
-    pub client: Props,
 }
 
 /// How a task ended that did not fail.
@@ -137,7 +102,7 @@ pub(crate) enum Ended {
 /// The herder's end of a running task. Dropping it stops the task.
 pub struct TaskHandle {
     id: TaskId,
-    member: Option<StaticMember>,
+    reason: Arc<OnceLock<StopReason>>,
     target: watch::Sender<TargetState>,
     stop: CancellationToken,
     cancel: CancellationToken,
@@ -149,6 +114,8 @@ pub struct TaskHandle {
 pub(crate) struct TaskControl {
     /// Wanted state; changes wake the loop.
     pub(crate) target: watch::Receiver<TargetState>,
+    /// Why it is stopped, before it is.
+    reason: Arc<OnceLock<StopReason>>,
     /// Cancelled when the task should finish what it does, commit and end.
     pub(crate) stop: CancellationToken,
     /// Cancelled when the graceful time is over: commit nothing, write no status, end.
@@ -174,8 +141,10 @@ impl TaskHandle {
     {
         let (target, target_seen) = watch::channel(spec.target);
         let (stop, cancel) = (CancellationToken::new(), CancellationToken::new());
+        let reason = Arc::<OnceLock<StopReason>>::default();
         let control = TaskControl {
             target: target_seen,
+            reason: Arc::clone(&reason),
             stop: stop.clone(),
             cancel: cancel.clone(),
             has_started: Arc::default(),
@@ -185,20 +154,7 @@ impl TaskHandle {
             run: spec.run,
         };
         let join = tokio::spawn(body(control));
-        Self { id: spec.id.clone(), member: None, target, stop, cancel, join }
-    }
-
-    /// Notes the static membership that the task's consumer has.
-    pub(crate) fn with_member(mut self, member: Option<StaticMember>) -> Self {
-        self.member = member;
-        self
-    }
-
-    /// Returns the task's static membership in its consumer group, if it has one. It outlives the task: whoever stops
-    /// the task for a reason that ends the membership removes it after the task has ended, in time or not; likewise
-    /// when the task has failed, so that others take its partitions.
-    pub fn member(&self) -> Option<&StaticMember> {
-        self.member.as_ref()
+        Self { id: spec.id.clone(), reason, target, stop, cancel, join }
     }
 
     /// Returns the task.
@@ -211,8 +167,15 @@ impl TaskHandle {
         self.target.send_replace(target);
     }
 
-    /// Asks the task to end. Returns at once; stop many tasks first, then wait for each.
+    /// Asks the task to end, for good. Returns at once; stop many tasks first, then wait for each.
     pub fn stop(&self) {
+        self.stop_for(StopReason::EndsForGood);
+    }
+
+    /// Asks the task to end; the reason decides whether it keeps its place in its consumer group. The first reason
+    /// counts.
+    pub fn stop_for(&self, reason: StopReason) {
+        self.reason.get_or_init(|| reason);
         self.stop.cancel();
     }
 
@@ -233,6 +196,11 @@ impl Drop for TaskHandle {
 }
 
 impl TaskControl {
+    /// Returns why the task is stopped.
+    pub(crate) fn reason(&self) -> StopReason {
+        self.reason.get().copied().unwrap_or(StopReason::EndsForGood)
+    }
+
     /// Tells the herder of a new state, unless the task was cancelled.
     pub(crate) fn report_state(&self, state: TaskState, trace: Option<String>) {
         if let Some(status) = &self.status {

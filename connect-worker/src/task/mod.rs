@@ -8,6 +8,7 @@ mod exactly_once;
 mod handle;
 mod info;
 mod lag;
+mod members;
 mod offset_flush;
 mod plugins;
 mod reporter;
@@ -23,11 +24,13 @@ mod spawner;
 mod submitted;
 mod subscription;
 mod topics;
+mod topics_seen;
 
 pub use crate::kafka::producer::native_transactional_producers;
 pub use exactly_once::{ExactlyOnce, SourceFencing};
+pub use members::{StaticMember, StaticMembers, StopReason};
 pub use handle::{
-    StaticMember, StopReason, TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState,
+    TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState,
 };
 pub use services::{ConsumerFactory, TaskServices, native_consumers};
 pub use spawner::Spawner;

@@ -12,6 +12,7 @@ use crate::kafka::port::{BatchConsumer, KafkaError};
 use crate::kafka::producer::TransactionalProducers;
 use crate::obs::metrics::MetricsRegistry;
 use crate::stores::offsets::{OffsetStore, SourceOffsetStores};
+use crate::task::members::StaticMembers;
 
 /// Makes a consumer from client settings by Java's names.
 pub type ConsumerFactory = Arc<dyn Fn(&Props) -> Result<Box<dyn BatchConsumer>, KafkaError> + Send + Sync>;
@@ -31,6 +32,8 @@ pub struct TaskServices {
     pub source_stores: Option<Arc<dyn SourceOffsetStores>>,
     /// Consumers of sinks.
     pub consumers: ConsumerFactory,
+    /// Removes sink tasks that are static members from their consumer groups; `None` leaves them to their sessions.
+    pub members: Option<Arc<dyn StaticMembers>>,
     /// Producers of sources that write exactly once.
     pub producers: TransactionalProducers,
 }

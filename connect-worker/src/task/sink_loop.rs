@@ -26,6 +26,7 @@ use crate::task::sink_offsets::SinkOffsets;
 use crate::task::sink_pipeline::SinkPipeline;
 use crate::task::sink_signals::SinkSignals;
 use crate::task::subscription::Subscription;
+use crate::task::topics_seen::TopicsSeen;
 
 mod delivery;
 mod rebalance;
@@ -97,7 +98,8 @@ impl SinkLoop {
         let error_config = ErrorPolicy::parse(props)?;
         let dlq = crate::task::dlq_setup::open(&error_config, id, worker, props, &error_metrics).await?;
         let errors = ErrorPolicy::new(error_config, id.clone(), error_metrics, dlq, control.stop.clone());
-        let pipeline = SinkPipeline::new(worker, props, &spec.registry, errors.clone())?;
+        let topics_seen = TopicsSeen::new(spec.topic_resets.clone());
+        let pipeline = SinkPipeline::new(worker, props, &spec.registry, errors.clone(), topics_seen)?;
         let subscription = Subscription::parse(props, &client, Instant::now())?;
         let create = |error| ConnectError::fatal("creating the consumer of the task").because(error);
         let mut consumer = (services.consumers)(&client).map_err(create)?;

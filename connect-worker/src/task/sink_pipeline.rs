@@ -1,6 +1,5 @@
 //! From consumed bytes to the records a sink task gets: converters and transforms in one pass over the batch.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +17,7 @@ use crate::config::WorkerConfig;
 use crate::kafka::batch::{RawBatch, RawRecord};
 use crate::task::errors::{ErrorPolicy, FailedRecord, Failure, Stage};
 use crate::task::plugins::{Chain, NamedConverter, NamedHeaderConverter, converter, header_converter};
+use crate::task::topics_seen::TopicsSeen;
 
 /// The converters and transforms of a sink task.
 pub(crate) struct SinkPipeline {
@@ -28,7 +28,7 @@ pub(crate) struct SinkPipeline {
     errors: ErrorPolicy,
     // Converted values of a batch share its allocation.
     scratch: BytesMut,
-    topics_seen: HashSet<Arc<str>>,
+    topics_seen: TopicsSeen,
 }
 
 impl SinkPipeline {
@@ -41,6 +41,7 @@ impl SinkPipeline {
         connector_props: &Props,
         registry: &Registry,
         errors: ErrorPolicy,
+        topics_seen: TopicsSeen,
     ) -> Result<Self, ConnectError> {
         Ok(Self {
             key: converter(ConverterRole::Key, worker, connector_props, registry)?,
@@ -49,12 +50,12 @@ impl SinkPipeline {
             chain: Chain::new(connector_props, registry)?,
             errors,
             scratch: BytesMut::new(),
-            topics_seen: HashSet::new(),
+            topics_seen,
         })
     }
 
     /// Converts a batch. Records go to `records`; `consumed` gets the next offset of each partition, also for
-    /// records that were dropped or skipped; topics seen for the first time are returned. When the task stops while
+    /// records that were dropped or skipped; topics that are to be told are returned. When the task stops while
     /// a record waits to be tried again, that record and those after it are neither skipped nor consumed.
     ///
     /// # Errors
@@ -77,8 +78,7 @@ impl SinkPipeline {
                 .is_some_and(|(topic, partition, _)| *partition == raw.partition && *topic == raw.topic)
             {
                 note_consumed(consumed, run.take());
-                if !self.topics_seen.contains(&raw.topic) {
-                    self.topics_seen.insert(Arc::clone(&raw.topic));
+                if self.topics_seen.is_new(&raw.topic) {
                     new_topics.push(Arc::clone(&raw.topic));
                 }
                 run = Some((Arc::clone(&raw.topic), raw.partition, offset));
@@ -276,7 +276,7 @@ mod tests {
         stop.cancel();
         let config = ErrorPolicy::parse(&connector).expect("config");
         let errors = ErrorPolicy::new(config, id, Arc::clone(&metrics.errors), None, stop);
-        let mut pipeline = SinkPipeline::new(&worker, &connector, &registry, errors).expect("pipeline");
+        let mut pipeline = SinkPipeline::new(&worker, &connector, &registry, errors, TopicsSeen::default()).expect("pipeline");
         pipeline.value.converter = Box::new(BusyRegistry);
         let raw = |offset, value: Option<&'static str>| RawRecord {
             topic: Arc::from("t"),

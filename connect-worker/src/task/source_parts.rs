@@ -1,6 +1,5 @@
 //! What the loops of source tasks share, whatever their delivery: starting, polling, topics, reports.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use crate::task::handle::{TaskControl, TaskSpec, TaskState};
 use crate::task::services::TaskServices;
 use crate::task::source_pipeline::SourcePipeline;
 use crate::task::topics::TopicCreator;
+use crate::task::topics_seen::TopicsSeen;
 
 /// Pause before a step that failed for now is made again (`AbstractWorkerSourceTask.SEND_FAILED_BACKOFF_MS`).
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -29,7 +29,7 @@ pub(crate) struct SourceParts {
     pub(crate) errors: ErrorPolicy,
     pub(crate) metrics: Arc<SourceTaskMetrics>,
     topics: TopicCreator,
-    topics_seen: HashSet<Arc<str>>,
+    topics_seen: TopicsSeen,
 }
 
 impl SourceParts {
@@ -54,7 +54,7 @@ impl SourceParts {
         );
         let pipeline = SourcePipeline::new(worker, props, &spec.registry, errors.clone())?;
         let topics = TopicCreator::new(id, worker, props)?;
-        let topics_seen = HashSet::new();
+        let topics_seen = TopicsSeen::new(spec.topic_resets.clone());
         Ok(Self { control, services, spec, task, pipeline, errors, metrics, topics, topics_seen })
     }
 
@@ -141,10 +141,9 @@ impl SourceParts {
         self.topics.is_ready(topic)
     }
 
-    /// Tells the herder of a topic that was written, once.
+    /// Tells the herder of a topic that was written, once, and again after topics were reset.
     pub(crate) fn report_topic(&mut self, topic: &Arc<str>) {
-        if !self.topics_seen.contains(topic) {
-            self.topics_seen.insert(Arc::clone(topic));
+        if self.topics_seen.is_new(topic) {
             self.control.report_topic(Arc::clone(topic));
         }
     }

@@ -8,13 +8,13 @@ use connect_core::error::ConnectError;
 use connect_core::plugin::{Factory, LookupError};
 use tokio::sync::mpsc;
 
-use crate::config::{ClientKind, WorkerConfig, client_props};
 use crate::obs::metrics::{SinkTaskMetrics, SourceTaskMetrics};
 use crate::task::exactly_once::ExactlyOnceLoop;
 use crate::task::handle::{
-    Ended, StaticMember, TargetState, TaskControl, TaskEvent, TaskHandle, TaskKind, TaskSpec, TaskState,
+    Ended, TargetState, TaskControl, TaskEvent, TaskHandle, TaskKind, TaskSpec, TaskState,
 };
 use crate::task::info::task_info;
+use crate::task::members::Membership;
 use crate::task::services::TaskServices;
 use crate::task::sink_loop::SinkLoop;
 use crate::task::source_loop::SourceLoop;
@@ -39,9 +39,8 @@ impl Spawner {
     /// Starts a task's loop. Returns at once; everything that can fail is reported as an event.
     pub fn start(&self, spec: TaskSpec, events: mpsc::UnboundedSender<TaskEvent>) -> TaskHandle {
         let services = self.services.clone();
-        let (seen, member) = (spec.clone(), static_member(&spec, &services.worker));
+        let seen = spec.clone();
         TaskHandle::spawn(&seen, events, move |control| supervise(spec, services, control))
-            .with_member(member)
     }
 }
 
@@ -65,6 +64,7 @@ async fn supervise(spec: TaskSpec, services: TaskServices, mut control: TaskCont
         Metrics::Sink(metrics) => Arc::clone(&metrics.status),
         Metrics::Source(metrics) => Arc::clone(&metrics.status),
     });
+    let membership = Membership::new(&spec, &services);
     let mut body = tokio::spawn(run(spec, services, control.clone(), metrics.clone()));
     let outcome = tokio::select! {
         biased; // A task that ended in time is not cancelled.
@@ -74,15 +74,22 @@ async fn supervise(spec: TaskSpec, services: TaskServices, mut control: TaskCont
         () = control.cancel.cancelled() => {
             tracing::warn!(task = %id, "task did not end in time and was abandoned");
             body.abort();
+            // Its consumer goes with it, before the member is removed: it would join again.
+            (&mut body).await.ok();
+            membership.end_for(control.reason()).await;
             return;
         }
     };
     match outcome {
-        Ok(Ended::Stopped) => control.report_state(TaskState::Unassigned, None),
+        Ok(Ended::Stopped) => {
+            membership.end_for(control.reason()).await;
+            control.report_state(TaskState::Unassigned, None);
+        }
         Ok(Ended::Fenced) => wait_for_the_end(&control).await,
         // What goes wrong while a task stops does not make it failed (`WorkerTask.doRun`).
         Err(error) if control.stop.is_cancelled() => {
             tracing::warn!(task = %id, cause = %error.trace(), "task ended with an error while stopping");
+            membership.end_for(control.reason()).await;
             control.report_state(TaskState::Unassigned, None);
         }
         Err(error) => {
@@ -90,6 +97,8 @@ async fn supervise(spec: TaskSpec, services: TaskServices, mut control: TaskCont
                 registry.worker().task_started(false);
             }
             control.report_state(TaskState::Failed, Some(error.trace()));
+            // Others take its partitions while it stays failed.
+            membership.end().await;
             control.stop.cancelled().await;
         }
     }
@@ -105,18 +114,6 @@ async fn wait_for_the_end(control: &TaskControl) {
         control.report_state(TaskState::Failed, Some(ConnectError::fatal(text).trace()));
         control.stop.cancelled().await;
     }
-}
-
-/// Returns the static membership that a sink task's consumer will have.
-fn static_member(spec: &TaskSpec, worker: &WorkerConfig) -> Option<StaticMember> {
-    if spec.kind != TaskKind::Sink {
-        return None;
-    }
-    let (kind, id) = (ClientKind::SinkConsumer, &spec.id);
-    // An override that the policy refuses fails the task before it has a consumer.
-    let client = client_props(kind, worker, &id.connector, Some(id.task), &spec.connector_props).ok()?;
-    let read = |key: &str| client.get(key).cloned();
-    Some(StaticMember { group: read("group.id")?, instance_id: read("group.instance.id")?, client })
 }
 
 async fn run(

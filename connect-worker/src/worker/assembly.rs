@@ -15,6 +15,7 @@ use crate::task::{Spawner, TaskServices, native_consumers, native_transactional_
 use crate::worker::adapters::{GroupOffsets, SourceOffsets};
 use crate::worker::catalog;
 use crate::worker::frame::Frame;
+use crate::worker::members::Members;
 
 /// Where a worker keeps what must outlive it.
 pub(super) struct Stores {
@@ -42,6 +43,7 @@ pub(super) fn herder(
         clock,
         source_stores: stores.source_stores.clone(),
         consumers: native_consumers(),
+        members: Some(Arc::new(Members)),
         producers: native_transactional_producers(),
     };
     let settings = HerderSettings {

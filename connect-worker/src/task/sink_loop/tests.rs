@@ -20,6 +20,7 @@ use crate::kafka::producer::native_transactional_producers;
 use crate::obs::metrics::MetricsRegistry;
 use crate::stores::offsets::FileOffsetStore;
 use crate::task::handle::{TaskEvent, TaskHandle, TaskKind, TaskReport};
+use crate::task::members::{StaticMember, StaticMembers, StopReason};
 use crate::task::spawner::Spawner;
 
 const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
@@ -148,6 +149,19 @@ impl SinkConnector for TestConnector {
     }
 }
 
+/// Members that were removed from their groups.
+static REMOVED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Removals;
+
+#[async_trait]
+impl StaticMembers for Removals {
+    async fn remove(&self, member: &StaticMember) -> Result<(), ConnectError> {
+        REMOVED.lock().expect("removals").push(format!("{} {}", member.group, member.instance_id));
+        Ok(())
+    }
+}
+
 /// One task on an in-process Kafka.
 struct World {
     kafka: MemoryKafka,
@@ -196,6 +210,7 @@ impl World {
             ),
             clock: Arc::new(SystemClock),
             source_stores: None,
+            members: Some(Arc::new(Removals)),
             producers: native_transactional_producers(),
             consumers: Arc::new(move |_| Ok(consumers.consumer())),
         };
@@ -217,6 +232,7 @@ impl World {
             connector_props,
             target: TargetState::Started,
             registry,
+            topic_resets: Default::default(),
             exactly_once: None,
         };
         let spawner = Spawner::new(services);
@@ -313,6 +329,39 @@ async fn task_whose_place_was_taken_commits_nothing_and_says_nothing() {
     assert_eq!(world.kafka.committed(), Offsets::from([(partition(0), 10)]));
     while let Ok(event) = world.events.try_recv() {
         assert!(!matches!(event.report, TaskReport::State { .. }), "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn static_member_keeps_its_place_only_for_a_next_owner_that_can_take_it() {
+    let all_members_are_sluice = true;
+    let cases = [
+        ("good", Some(StopReason::EndsForGood), true),
+        ("moved", Some(StopReason::MayMove { all_members_are_sluice }), false),
+        ("to-jvm", Some(StopReason::MayMove { all_members_are_sluice: false }), true),
+        ("restarted", Some(StopReason::RestartsHere), false),
+        ("failed", None, true),
+    ];
+    for (name, reason, is_removed) in cases {
+        let name = format!("member-{name}");
+        let mut world = World::new(&name, &[("consumer.override.group.instance.id", &name)]);
+        world.kafka.rebalance(Rebalance::Assigned(vec![partition(0)]));
+        world.start();
+        world.state(TaskState::Running).await;
+        match reason {
+            Some(reason) => {
+                world.handle.as_ref().expect("started").stop_for(reason);
+                world.state(TaskState::Unassigned).await;
+            }
+            None => {
+                lock(&world.target).fatal = true;
+                world.append(0, 1);
+                world.state(TaskState::Failed).await;
+            }
+        }
+        assert!(world.stop().await, "the task ends");
+        let removed = REMOVED.lock().expect("removals").contains(&format!("connect-{name} {name}"));
+        assert_eq!(removed, is_removed, "{name}");
     }
 }
 

@@ -323,6 +323,7 @@ impl World {
             source_stores: Some(Arc::new(Stores { kafka: kafka.clone(), secondary: Arc::clone(&secondary) })),
             clock: Arc::new(SystemClock),
             consumers: native_consumers(),
+            members: None,
             producers: kafka.producers(),
         };
         lock(&WORLDS).push((name.to_owned(), Arc::clone(&script), kafka.clone()));
@@ -337,6 +338,7 @@ impl World {
             connector_props,
             target: TargetState::Started,
             registry,
+            topic_resets: Default::default(),
             exactly_once: Some(ExactlyOnce { fencing, generation: 7 }),
         };
         let (sender, events) = mpsc::unbounded_channel();
