@@ -12,6 +12,7 @@ use crate::herder::info::{
     ConnectorInfo, ConnectorOffset, ConnectorStateInfo, OffsetRequest, TaskInfo, TaskStateInfo,
 };
 use crate::herder::ports::{PluginCatalog, RawProps, Session, ValidateError, Validation};
+use crate::herder::raw::{patched, put_name, without_nulls};
 use crate::herder::stage::StageClock;
 use crate::herder::state::InitialState;
 use crate::stores::config::RestartRequest;
@@ -21,8 +22,6 @@ use crate::task::TargetState;
 const REQUEST_LIMIT: Duration = Duration::from_secs(90);
 /// Time for the answer to a health check.
 const HEALTH_LIMIT: Duration = Duration::from_secs(10);
-
-const NAME: &str = "name";
 
 /// Talks to the herder. Cheap to clone.
 #[derive(Clone)]
@@ -364,38 +363,6 @@ impl HerderHandle {
         match self.stage() {
             Some(stage) => format!("Request timed out. {stage}"),
             None => "Request timed out".to_owned(),
-        }
-    }
-}
-
-/// Returns the configuration to store. Nulls never get past validation.
-fn without_nulls(raw: &RawProps) -> Props {
-    raw.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect()
-}
-
-fn patched(mut stored: Props, patch: &RawProps) -> Props {
-    for (key, value) in patch {
-        match value {
-            Some(value) => drop(stored.insert(key.clone(), value.clone())),
-            None => drop(stored.shift_remove(key)),
-        }
-    }
-    stored
-}
-
-/// Puts the name into a configuration, as `checkAndPutConnectorConfigName` does.
-///
-/// # Errors
-/// Fails when the configuration holds another name.
-fn put_name(name: &str, config: &mut RawProps) -> Result<(), HerderError> {
-    match config.get(NAME) {
-        Some(Some(found)) if found == name => Ok(()),
-        Some(Some(found)) => Err(HerderError::bad_request(format!(
-            "Connector name configuration ({found}) doesn't match connector name in the URL ({name})"
-        ))),
-        _ => {
-            config.insert(NAME.to_owned(), Some(name.to_owned()));
-            Ok(())
         }
     }
 }

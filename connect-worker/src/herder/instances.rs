@@ -151,6 +151,7 @@ impl Herder {
                     task_props,
                     target,
                     registry,
+                    topic_resets: self.status.topic_resets(),
                     exactly_once,
                 };
                 slot.phase = Phase::Up(self.spawner.start(spec, self.task_events.clone()));

@@ -18,6 +18,7 @@ mod offset_values;
 mod offsets;
 pub mod ports;
 mod queries;
+mod raw;
 mod reconfigure;
 mod requests;
 mod restart;

@@ -14,7 +14,6 @@ mod infos;
 mod list;
 mod overrides;
 mod rules;
-mod tasks;
 #[cfg(test)]
 pub(crate) mod test_plugins;
 mod validate;
@@ -24,5 +23,4 @@ pub use builtin::builtin;
 pub use hints::unknown_keys;
 pub use infos::{ConfigInfo, ConfigInfos, ConfigKeyInfo, ConfigValueInfo};
 pub use list::{PluginEntry, check_worker, connector_plugin, plugin_config, plugin_list};
-pub use tasks::task_props;
 pub use validate::{ValidateError, validate};

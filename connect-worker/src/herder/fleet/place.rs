@@ -38,7 +38,8 @@ impl Herder {
         let count = entry.map_or(0, |entry| u32::try_from(entry.tasks.len()).unwrap_or(u32::MAX));
         let runs_task =
             |id: &TaskId| id.task < count && fleet.held.tasks.contains(id) && !fleet.changed.contains(id);
-        if !self.live.contains_key(name) && !(starts && entry.is_some()) {
+        let has_something_to_do = self.live.contains_key(name) || (starts && entry.is_some());
+        if !has_something_to_do {
             return;
         }
         let live = self.live.entry(Arc::clone(name)).or_default();

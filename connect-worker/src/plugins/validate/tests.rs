@@ -7,7 +7,7 @@ use super::*;
 use crate::config::worker::tests::standalone;
 use crate::config::{WorkerConfig, WorkerMode};
 use crate::plugins::test_plugins::registry;
-use crate::plugins::{plugin_config, plugin_list, task_props, unknown_keys};
+use crate::plugins::{plugin_config, plugin_list, unknown_keys};
 
 const SCENARIO: &str = include_str!("../../../../tests/scenarios/validate.json");
 const GOLDEN: &str = include_str!("../../../../tests/golden/rest/standalone/validate.json");
@@ -311,29 +311,6 @@ fn unknown_keys_are_told_with_the_name_probably_meant() {
     assert_eq!(
         unknown_keys(PluginKind::Sink, &props, &infos),
         ["`tasks.maxx` is unknown: did you mean `tasks.max`?"]
-    );
-}
-
-#[test]
-fn task_configurations_name_their_class_and_the_topics_of_a_sink() {
-    let props = |pairs: &[(&str, &str)]| -> Props {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-    };
-    let registry = registry();
-    let sink = registry.connector("FileStreamSink").expect("known");
-    let connector = props(&[("topics", "t"), ("file", "f")]);
-    assert_eq!(
-        task_props(sink, &connector, vec![props(&[("file", "f")])]),
-        [props(&[
-            ("file", "f"),
-            ("task.class", "org.apache.kafka.connect.file.FileStreamSinkTask"),
-            ("topics", "t")
-        ])]
-    );
-    let source = registry.connector("FileStreamSource").expect("known");
-    assert_eq!(
-        task_props(source, &connector, vec![props(&[])]),
-        [props(&[("task.class", "org.apache.kafka.connect.file.FileStreamSourceTask")])]
     );
 }
 

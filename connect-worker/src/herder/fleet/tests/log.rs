@@ -6,7 +6,7 @@ use connect_core::error::ConnectError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::stores::config::{ConfigRecord, ConfigStore, ConfigUpdate, ConfigWriteError, Written};
-use crate::stores::status::{MemoryStatusStore, Status, StatusStore};
+use crate::stores::status::{MemoryStatusStore, Status, StatusStore, TopicResets};
 
 #[derive(Default)]
 struct Log {
@@ -162,6 +162,10 @@ impl StatusStore for SharedStatus {
 
     fn reset_topics(&mut self, connector: &str) {
         self.with(|store| store.reset_topics(connector));
+    }
+
+    fn topic_resets(&self) -> TopicResets {
+        self.with(|store| store.topic_resets())
     }
 
     fn flush(&mut self) -> oneshot::Receiver<()> {
