@@ -35,7 +35,8 @@ pub struct Round {
 pub enum LossCause {
     /// The coordinator no longer knows the member, or knows a newer generation.
     Fenced,
-    /// No heartbeat was acknowledged for the session time-out, by this member's own clock.
+    /// By this member's own clock, no heartbeat was acknowledged for the session time-out, or none outside a round for
+    /// the rebalance time-out.
     Expired,
     /// The member left by itself, because the herder did not answer within the rebalance time-out.
     Stalled,

@@ -23,6 +23,29 @@ pub(crate) struct Place {
     pub(crate) generation: i32,
     /// When a request was sent whose answer proves the place, else when the place was told.
     pub(crate) proven: Instant,
+    /// Whether the assignment was handed over: a coordinator that still waits for that request removes the member
+    /// after the rebalance time-out although it acknowledges heartbeats.
+    pub(crate) is_synced: bool,
+}
+
+/// What the answers prove, by the sending of their requests.
+#[derive(Debug, Clone, Copy)]
+struct Proof {
+    /// Last request that was acknowledged at all.
+    alive: Instant,
+    /// Last one that was acknowledged outside a round. A round that began since removes members that have not joined
+    /// it after the rebalance time-out, however lively they are.
+    settled: Instant,
+}
+
+impl Proof {
+    fn of(place: &Place) -> Self {
+        Self { alive: place.proven, settled: place.proven }
+    }
+
+    fn later(self, other: Self) -> Self {
+        Self { alive: self.alive.max(other.alive), settled: self.settled.max(other.settled) }
+    }
 }
 
 /// What heartbeats found out.
@@ -34,7 +57,7 @@ pub(crate) enum Pulse {
     Illegal,
     /// The coordinator does not know the member.
     Unknown,
-    /// No heartbeat was acknowledged for the session time-out.
+    /// No heartbeat was acknowledged for the session time-out, or none outside a round for the rebalance time-out.
     Expired,
     /// No heartbeat can succeed without a human.
     Failed(String),
@@ -54,6 +77,7 @@ pub(crate) struct Heart {
     group: String,
     beat: Duration,
     session: Duration,
+    rebalance: Duration,
     backoff: Backoff,
     outage: Outage,
     lease: Arc<Lease>,
@@ -75,6 +99,7 @@ impl Heart {
             group: settings.group.clone(),
             beat: settings.beat(),
             session: settings.session_timeout,
+            rebalance: settings.rebalance_timeout,
             outage: Outage::default(),
             lease,
             places,
@@ -106,10 +131,10 @@ impl Heart {
     /// Beats until the place is lost or left. Returns `None` when the member is gone.
     async fn hold(&mut self, first: Place) -> Option<()> {
         let mut place = first;
-        let mut acknowledged = place.proven;
+        let mut proof = Proof::of(&place);
         let mut due = Instant::now();
         loop {
-            let end = acknowledged + self.session;
+            let end = (proof.alive + self.session).min(proof.settled + self.rebalance);
             self.lease.set(Some(end.into_std()));
             tokio::select! {
                 // First, so that after a pause of the whole process no heartbeat revives what others took over.
@@ -124,7 +149,8 @@ impl Heart {
                     let next = self.places.borrow_and_update().clone();
                     let Some(next) = next else { return Some(()) };
                     let is_same_member = next.member_id == place.member_id;
-                    acknowledged = if is_same_member { acknowledged.max(next.proven) } else { next.proven };
+                    let told = Proof::of(&next);
+                    proof = if is_same_member { proof.later(told) } else { told };
                     place = next;
                     continue;
                 }
@@ -138,7 +164,12 @@ impl Heart {
             };
             due = sent + self.beat;
             match self.judge(&place, answer) {
-                Judged::Acknowledged => acknowledged = acknowledged.max(sent),
+                Judged::Acknowledged { settled } => {
+                    proof.alive = proof.alive.max(sent);
+                    if settled && place.is_synced {
+                        proof.settled = proof.settled.max(sent);
+                    }
+                }
                 Judged::Again(wait) => due = Instant::now() + wait.min(self.beat),
                 Judged::Lost => return self.rest().await,
                 Judged::Silent => {}
@@ -156,14 +187,14 @@ impl Heart {
 
     fn judge(&mut self, place: &Place, answer: Result<i16, GroupError>) -> Judged {
         let code = match answer {
-            Ok(0) => return self.alive(),
+            Ok(0) => return self.alive(true),
             Ok(code) => code,
             Err(error) => return self.trouble(place, &error),
         };
         match ResponseError::try_from_code(code) {
             Some(ResponseError::RebalanceInProgress) => {
                 self.report(place, Pulse::Rebalance);
-                self.alive()
+                self.alive(false)
             }
             // No loss by itself: while a join is on its way the coordinator may be one generation ahead.
             Some(ResponseError::IllegalGeneration) => {
@@ -178,10 +209,10 @@ impl Heart {
         }
     }
 
-    fn alive(&mut self) -> Judged {
+    fn alive(&mut self, settled: bool) -> Judged {
         self.backoff.reset();
         self.outage.log_recovered(&self.group);
-        Judged::Acknowledged
+        Judged::Acknowledged { settled }
     }
 
     fn trouble(&mut self, place: &Place, error: &GroupError) -> Judged {
@@ -202,7 +233,7 @@ impl Heart {
 }
 
 enum Judged {
-    Acknowledged,
+    Acknowledged { settled: bool },
     Silent,
     Again(Duration),
     Lost,

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn place() -> Place {
-        Place { member_id: "m".to_owned(), generation: 3, proven: Instant::now() }
+        Place { member_id: "m".to_owned(), generation: 3, proven: Instant::now(), is_synced: true }
     }
 
     fn weighed(step: Step, generation: i32, pulse: Pulse) -> Option<String> {

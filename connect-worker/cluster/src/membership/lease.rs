@@ -5,8 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The end of the session as far as this member can know: the sending of the last acknowledged heartbeat plus the
-/// session time-out. Read from any thread without a lock, so that work can be fenced by the clock even while the
+/// The end of the place as far as this member can know: the sending of the last acknowledged heartbeat plus the session
+/// time-out, or, when that is sooner, the sending of the last one acknowledged outside a round plus the rebalance
+/// time-out. By the clock that no change of the date moves. Read from any thread without a lock, so that work can be fenced by the clock even while the
 /// membership's thread has not run again after the process was stopped.
 #[derive(Debug)]
 pub(crate) struct Lease {

@@ -161,7 +161,7 @@ impl Member {
         let is_same_member = self.place.as_ref().is_some_and(|place| place.member_id == joined.member_id);
         // A member that already has work may believe only what its request proved; a new one has nothing to lose.
         let proven = if is_same_member { sent } else { Instant::now() };
-        self.settle(&joined, proven);
+        self.settle(&joined, proven, false);
         Ok(joined)
     }
 
@@ -174,7 +174,7 @@ impl Member {
         let sent = Instant::now();
         let request = round::synchronise(&mut self.coordinator, &self.settings, joined, assignments);
         let assignment = self.inbox.guard(Step::Round, self.place.as_ref(), request).await??;
-        self.settle(joined, sent);
+        self.settle(joined, sent, true);
         self.backoff.reset();
         self.outage.log_recovered(&self.settings.group);
         self.protocol = Some(joined.protocol);
@@ -195,8 +195,9 @@ impl Member {
         })
     }
 
-    fn settle(&mut self, joined: &Joined, proven: Instant) {
-        let place = Place { member_id: joined.member_id.clone(), generation: joined.generation, proven };
+    fn settle(&mut self, joined: &Joined, proven: Instant, is_synced: bool) {
+        let (member_id, generation) = (joined.member_id.clone(), joined.generation);
+        let place = Place { member_id, generation, proven, is_synced };
         self.place = Some(place.clone());
         self.places.send_replace(Some(place));
     }

@@ -319,6 +319,30 @@ async fn herder_that_does_not_answer_loses_the_place_after_the_rebalance_timeout
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn member_whose_join_does_not_arrive_gives_up_its_place_before_the_round_goes_on_without_it() {
+    let scene = Scene::new().await;
+    let mut one = scene.join("one");
+    one.assigned().await;
+    let lost = FaultRule::new(ApiKey::JoinGroup, Fault::Disconnect).client("sluice-one");
+    scene.broker.faults().inject(lost);
+    let start = Instant::now();
+    let mut two = scene.join("two");
+    let handle = one.handle.clone();
+    let leads_alone = async {
+        two.until(|seen| matches!(seen, Seen::Leading(_, _, members) if members.len() == 1)).await;
+        assert!(!handle.holds_place(), "two workers believe in their places after {:?}", start.elapsed());
+    };
+    let gives_up = async {
+        let seen = one.until(|seen| matches!(seen, Seen::Lost(_))).await;
+        (seen.last().cloned(), start.elapsed())
+    };
+    let ((lost, waited), ()) = tokio::join!(gives_up, leads_alone);
+    assert_eq!(lost, Some(Seen::Lost(LossCause::Expired)));
+    // Longer than a session: its heartbeats were acknowledged all the time.
+    assert!(waited > Duration::from_millis(2000) && waited < Duration::from_millis(3200), "{waited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refusals_that_need_a_human_end_the_membership_with_what_to_do() {
     let scene = Scene::new().await;
     for (error, advice) in [
