@@ -2,12 +2,14 @@
 //! goes to other tasks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use connect_core::config::Props;
 use connect_core::connector::SourceOffsetChanges;
 use connect_core::data::Map;
 use connect_core::error::ConnectError;
 use connect_core::plugin::PluginInfo;
+use tokio::time::{Instant, timeout_at};
 
 use crate::herder::command::Reply;
 use crate::herder::connector::AnyConnector;
@@ -17,6 +19,9 @@ use crate::herder::offset_values::{check_primitive, shown_sink, sink_changes, so
 use crate::herder::ports::{ConfigResolver, OffsetStore, SinkOffsets, SinkOffsetsError};
 use crate::herder::run::Herder;
 use crate::task::TargetState;
+
+/// Time for changing the offsets of a connector, as in the JVM worker.
+const MODIFY_LIMIT: Duration = Duration::from_secs(90);
 
 /// What work on a connector's offsets needs.
 struct Job {
@@ -93,9 +98,10 @@ impl Job {
 
     async fn modify(self, request: OffsetRequest) -> Result<String, HerderError> {
         let is_alter = request.is_some();
+        let deadline = Instant::now() + MODIFY_LIMIT;
         let is_handled = match self.ty {
-            ConnectorType::Sink => self.modify_sink(request).await?,
-            _ => self.modify_source(request).await?,
+            ConnectorType::Sink => self.modify_sink(request, deadline).await?,
+            _ => self.modify_source(request, deadline).await?,
         };
         let done = if is_alter { "altered" } else { "reset" };
         Ok(if is_handled {
@@ -109,7 +115,7 @@ impl Job {
         })
     }
 
-    async fn modify_sink(self, request: OffsetRequest) -> Result<bool, HerderError> {
+    async fn modify_sink(self, request: OffsetRequest, deadline: Instant) -> Result<bool, HerderError> {
         let name = Arc::clone(&self.name);
         let refused = || format!("Failed to modify offsets for sink connector {name}");
         let requested = request.as_deref().map(sink_changes).transpose()?;
@@ -117,9 +123,10 @@ impl Job {
         let changes = match &requested {
             Some(changes) => changes.clone(),
             None => {
-                let known = self.sinks.list(&name, &props).await.map_err(|error| {
-                    failed(format!("Failed to list consumer group offsets for connector {name}"), &error)
-                })?;
+                let refused = format!("Failed to list consumer group offsets for connector {name}");
+                let known = timeout_at(deadline, self.sinks.list(&name, &props)).await;
+                let known = known.map_err(|_| HerderError::internal(refused.clone()))?;
+                let known = known.map_err(|error| failed(refused, &error))?;
                 known.into_keys().map(|partition| (partition, None)).collect()
             }
         };
@@ -128,20 +135,22 @@ impl Job {
         }
         let asked = changes.clone();
         let is_handled = self
-            .ask_plugin(props.clone(), move |connector, props| match connector {
+            .ask_plugin(deadline, props.clone(), move |connector, props| match connector {
                 AnyConnector::Sink(sink) => sink.alter_offsets(props, &asked),
                 AnyConnector::Source(_) => Ok(false),
             })
             .await?;
         let (outcome, verb) = match requested {
-            Some(_) => (self.sinks.alter(&name, &props, &changes).await, "alter"),
-            None => (self.sinks.reset(&name, &props).await, "reset"),
+            Some(_) => (timeout_at(deadline, self.sinks.alter(&name, &props, &changes)).await, "alter"),
+            None => (timeout_at(deadline, self.sinks.reset(&name, &props)).await, "reset"),
         };
+        let late = |_| SinkOffsetsError::Other(ConnectError::fatal("the brokers did not answer in time"));
+        let outcome = outcome.unwrap_or_else(|elapsed| Err(late(elapsed)));
         outcome.map_err(|error| group_failure(&name, verb, &error))?;
         Ok(is_handled)
     }
 
-    async fn modify_source(self, request: OffsetRequest) -> Result<bool, HerderError> {
+    async fn modify_source(self, request: OffsetRequest, deadline: Instant) -> Result<bool, HerderError> {
         let name = Arc::clone(&self.name);
         let refused = |error: ConnectError| {
             failed(format!("Failed to modify offsets for source connector {name}"), &error)
@@ -150,13 +159,15 @@ impl Job {
         let changes: SourceOffsetChanges = match request {
             Some(offsets) => offsets.iter().map(source_change).collect(),
             None => {
-                let known = self.sources.list(&name, &props).await.map_err(refused)?;
+                let known = timeout_at(deadline, self.sources.list(&name, &props)).await;
+                let reading = "trying to read to the end of the offsets topic prior to modifying offsets";
+                let known = known.map_err(|_| self.timed_out(reading))?.map_err(refused)?;
                 known.into_iter().map(|(partition, _)| (Some(partition), None)).collect()
             }
         };
         let asked = changes.clone();
         let is_handled = self
-            .ask_plugin(props.clone(), move |connector, props| match connector {
+            .ask_plugin(deadline, props.clone(), move |connector, props| match connector {
                 AnyConnector::Source(source) => source.alter_offsets(props, &asked),
                 AnyConnector::Sink(_) => Ok(false),
             })
@@ -170,9 +181,18 @@ impl Job {
             writes.push((partition, offset));
         }
         if !writes.is_empty() {
-            self.sources.write(&name, &props, writes).await.map_err(refused)?;
+            let written = timeout_at(deadline, self.sources.write(&name, &props, writes)).await;
+            written.map_err(|_| self.timed_out("attempting to modify offsets"))?.map_err(refused)?;
         }
         Ok(is_handled)
+    }
+
+    fn timed_out(&self, doing: &str) -> HerderError {
+        HerderError::internal(format!(
+            "Timed out while {doing} for {} connector {}",
+            self.ty.name(),
+            self.name
+        ))
     }
 
     /// Resolves the connector's configuration where blocking is allowed.
@@ -187,13 +207,17 @@ impl Job {
     /// Asks a connector instance of its own, where blocking is allowed.
     async fn ask_plugin(
         &self,
+        deadline: Instant,
         props: Props,
         ask: impl FnOnce(&AnyConnector, &Props) -> Result<bool, ConnectError> + Send + 'static,
     ) -> Result<bool, HerderError> {
         let Some(connector) = self.plugin.as_ref().and_then(AnyConnector::new) else { return Ok(false) };
-        let asked = tokio::task::spawn_blocking(move || ask(&connector, &props)).await;
+        let asked = tokio::task::spawn_blocking(move || ask(&connector, &props));
         let name = &self.name;
-        match asked {
+        match timeout_at(deadline, asked)
+            .await
+            .map_err(|_| self.timed_out("calling the 'alterOffsets' method"))?
+        {
             Ok(Ok(is_handled)) => Ok(is_handled),
             Ok(Err(error)) => Err(HerderError::internal(error.context())),
             Err(_) => Err(HerderError::internal(format!(

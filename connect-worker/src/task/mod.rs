@@ -28,9 +28,7 @@ mod topics_seen;
 
 pub use crate::kafka::producer::native_transactional_producers;
 pub use exactly_once::{ExactlyOnce, SourceFencing};
+pub use handle::{TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState};
 pub use members::{StaticMember, StaticMembers, StopReason};
-pub use handle::{
-    TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState,
-};
 pub use services::{ConsumerFactory, TaskServices, native_consumers};
 pub use spawner::Spawner;

@@ -276,7 +276,8 @@ mod tests {
         stop.cancel();
         let config = ErrorPolicy::parse(&connector).expect("config");
         let errors = ErrorPolicy::new(config, id, Arc::clone(&metrics.errors), None, stop);
-        let mut pipeline = SinkPipeline::new(&worker, &connector, &registry, errors, TopicsSeen::default()).expect("pipeline");
+        let mut pipeline = SinkPipeline::new(&worker, &connector, &registry, errors, TopicsSeen::default())
+            .expect("pipeline");
         pipeline.value.converter = Box::new(BusyRegistry);
         let raw = |offset, value: Option<&'static str>| RawRecord {
             topic: Arc::from("t"),

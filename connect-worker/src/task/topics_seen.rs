@@ -29,3 +29,24 @@ impl TopicsSeen {
         !self.topics.contains(topic) && self.topics.insert(Arc::clone(topic))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::status::{MemoryStatusStore, StatusStore};
+
+    #[test]
+    fn topics_are_told_once_and_again_after_a_reset() {
+        let mut store = MemoryStatusStore::default();
+        let (connector, topics) = ("c".into(), ["a".into(), "b".into()]);
+        let mut seen = TopicsSeen::new(store.topic_resets());
+        let mut told = |topics: &[Arc<str>]| -> Vec<bool> {
+            topics.iter().chain(topics).map(|topic| seen.is_new(topic)).collect()
+        };
+        assert_eq!(told(&topics), [true, true, false, false]);
+        store.add_topic(&connector, 0, &topics[0]);
+        assert_eq!(told(&topics), [false; 4]);
+        store.reset_topics(&connector);
+        assert_eq!(told(&topics), [true, true, false, false]);
+    }
+}

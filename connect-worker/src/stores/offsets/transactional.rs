@@ -9,6 +9,7 @@ use bytes::Bytes;
 use connect_core::config::Props;
 use connect_core::error::ConnectError;
 use connect_core::record::RawHeaders;
+use tokio::time::Instant;
 
 use crate::kafka::producer::{
     OutgoingRecord, SendError, TransactionError, TransactionalProducer, TransactionalProducers,
@@ -16,6 +17,9 @@ use crate::kafka::producer::{
 use crate::stores::offsets::{Entries, ExactlyOnceOffsets, OffsetStore, Secondary};
 
 const PAUSE: Duration = Duration::from_millis(100);
+/// Longest time for a write: whoever asked for it has given up by then.
+const LIMIT: Duration = Duration::from_secs(90);
+const LATE: &str = "writing source offsets in a transaction takes long";
 
 /// Reads what is committed, and writes in a transaction at a time.
 pub(super) struct TransactionalOffsetStore {
@@ -47,21 +51,14 @@ impl OffsetStore for TransactionalOffsetStore {
     async fn set(&self, entries: Entries) -> Result<(), ConnectError> {
         let producer = (self.producers)(&self.producer).map_err(refused)?;
         let secondary = self.stores.secondary.clone();
-        let mut secondary = secondary.map(|store| Secondary::new(store, self.timeout));
+        let secondary = secondary.map(|store| Secondary::new(store, self.timeout));
         let topic = Arc::clone(&self.stores.topic);
         // On a task of its own: a transaction half-way would hold up all readers until it times out.
         let written = tokio::spawn(async move {
-            if let Some(secondary) = &mut secondary {
-                secondary.delete_first(&entries).await?;
-            }
-            let outcome = write(&*producer, &topic, &entries).await;
+            let deadline = Instant::now() + LIMIT;
+            let outcome = write(&*producer, deadline, &topic, entries, secondary).await;
             producer.close().await;
-            outcome?;
-            if let Some(mut secondary) = secondary {
-                secondary.store_after(entries);
-                secondary.finish().await;
-            }
-            Ok(())
+            outcome
         });
         written.await.unwrap_or_else(|error| Err(refused(error)))
     }
@@ -75,29 +72,40 @@ fn refused(error: impl std::error::Error + Send + Sync + 'static) -> ConnectErro
     ConnectError::fatal("writing source offsets in a transaction").because(error)
 }
 
+/// Takes over the id before anything is changed, so that a task that is left over cannot write in between.
 async fn write(
     producer: &dyn TransactionalProducer,
+    deadline: Instant,
     topic: &str,
-    entries: &Entries,
+    entries: Entries,
+    mut secondary: Option<Secondary>,
 ) -> Result<(), ConnectError> {
-    while let Some(reason) = retriable(producer.init().await)? {
-        tracing::warn!(reason, "initializing transactions takes long; still trying");
+    while is_to_be_repeated(producer.init().await, deadline)? {
         tokio::time::sleep(PAUSE).await;
     }
+    if let Some(secondary) = &mut secondary {
+        secondary.delete_first(&entries).await?;
+    }
     producer.begin().map_err(refused)?;
-    let written = match send(producer, topic, entries).await {
-        Ok(()) => commit(producer).await,
+    let written = match send(producer, deadline, topic, &entries).await {
+        Ok(()) => commit(producer, deadline).await,
         Err(error) => Err(error),
     };
-    if written.is_err() {
+    if let Err(error) = written {
         // What cannot be aborted here is aborted by whoever takes the transactional id next.
         producer.abort().await.ok();
+        return Err(error);
     }
-    written
+    if let Some(mut secondary) = secondary {
+        secondary.store_after(entries);
+        secondary.finish().await;
+    }
+    Ok(())
 }
 
 async fn send(
     producer: &dyn TransactionalProducer,
+    deadline: Instant,
     topic: &str,
     entries: &Entries,
 ) -> Result<(), ConnectError> {
@@ -112,7 +120,8 @@ async fn send(
         };
         while let Err(error) = producer.send(&record, token) {
             match error {
-                SendError::Full => tokio::time::sleep(PAUSE).await,
+                SendError::Full if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                SendError::Full => return Err(ConnectError::retriable(LATE)),
                 SendError::Refused(reason) => {
                     let text = format!("writing source offsets to topic `{topic}`: {reason}");
                     return Err(ConnectError::fatal(text));
@@ -123,19 +132,21 @@ async fn send(
     Ok(())
 }
 
-async fn commit(producer: &dyn TransactionalProducer) -> Result<(), ConnectError> {
-    while let Some(reason) = retriable(producer.commit().await)? {
-        tracing::warn!(reason, "committing source offsets takes long; still trying");
+async fn commit(producer: &dyn TransactionalProducer, deadline: Instant) -> Result<(), ConnectError> {
+    while is_to_be_repeated(producer.commit().await, deadline)? {
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())
 }
 
-/// Returns why a step must be made again, `None` when it is done.
-fn retriable(outcome: Result<(), TransactionError>) -> Result<Option<String>, ConnectError> {
+/// Returns whether a step must be made again.
+fn is_to_be_repeated(outcome: Result<(), TransactionError>, deadline: Instant) -> Result<bool, ConnectError> {
     match outcome {
-        Ok(()) => Ok(None),
-        Err(TransactionError::Retriable(reason)) => Ok(Some(reason)),
+        Ok(()) => Ok(false),
+        Err(TransactionError::Retriable(reason)) if Instant::now() < deadline => {
+            tracing::warn!(reason, "{LATE}; it is tried again");
+            Ok(true)
+        }
         Err(error) => Err(refused(error)),
     }
 }

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use tracing::warn;
 
 use crate::stores::status::codec::{StatusKey, check_topic, decode_status, encode_status, encode_topic};
-use crate::stores::status::{RunState, Status};
+use crate::stores::status::{RunState, Status, TopicResets};
 
 /// A record on its way to the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,7 @@ pub(crate) struct StatusCache {
     connectors: HashMap<Arc<str>, Entry>,
     tasks: HashMap<Arc<str>, BTreeMap<u32, Entry>>,
     topics: HashMap<Arc<str>, IndexMap<Arc<str>, Topic>>,
+    resets: TopicResets,
     next: u64,
 }
 
@@ -130,7 +131,14 @@ impl StatusCache {
             sequence: self.number(),
             rule: Rule::Topic,
         };
-        topics.into_keys().map(forget).collect()
+        let writes = topics.into_keys().map(forget).collect();
+        self.resets.note();
+        writes
+    }
+
+    /// Returns the count of resets.
+    pub(crate) fn topic_resets(&self) -> TopicResets {
+        self.resets.clone()
     }
 
     /// Returns whether a write that failed is still wanted.
@@ -245,9 +253,12 @@ impl StatusCache {
             Some(Err(error)) => warn!(%key, %error, "ignoring a record of the status topic that is no topic"),
             None => {
                 let Some(topics) = self.topics.get_mut(connector) else { return };
-                topics.shift_remove(topic);
+                let is_gone = topics.shift_remove(topic).is_some();
                 if topics.is_empty() {
                     self.topics.remove(connector);
+                }
+                if is_gone {
+                    self.resets.note();
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::config::internal::InternalTopic;
 use crate::stores::log::{LogRecord, LogSettings, TopicLog};
 use crate::stores::status::cache::{StatusCache, Write};
 use crate::stores::status::writer::{Command, StatusLog, Writer};
-use crate::stores::status::{Status, StatusStore};
+use crate::stores::status::{Status, StatusStore, TopicResets};
 
 /// What the log's task fills and the herder reads. Locked for moments only.
 #[derive(Debug, Clone, Default)]
@@ -107,6 +107,10 @@ impl StatusStore for KafkaStatusStore {
     fn reset_topics(&mut self, connector: &str) {
         let writes = self.cache.lock().reset_topics(connector);
         self.send(writes);
+    }
+
+    fn topic_resets(&self) -> TopicResets {
+        self.cache.lock().topic_resets()
     }
 
     fn flush(&mut self) -> oneshot::Receiver<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::stores::status::{Status, StatusStore};
+use crate::stores::status::{Status, StatusStore, TopicResets};
 
 /// States kept in memory.
 #[derive(Debug, Default)]
@@ -13,6 +13,7 @@ pub struct MemoryStatusStore {
     connectors: HashMap<Arc<str>, Status>,
     tasks: HashMap<Arc<str>, BTreeMap<u32, Status>>,
     topics: HashMap<Arc<str>, Vec<Arc<str>>>,
+    resets: TopicResets,
 }
 
 impl StatusStore for MemoryStatusStore {
@@ -60,7 +61,13 @@ impl StatusStore for MemoryStatusStore {
 
     fn reset_topics(&mut self, connector: &str) {
         self.topics.remove(connector);
+        self.resets.note();
     }
+
+    fn topic_resets(&self) -> TopicResets {
+        self.resets.clone()
+    }
+
     fn flush(&mut self) -> oneshot::Receiver<()> {
         let (done, receiver) = oneshot::channel();
         done.send(()).ok();

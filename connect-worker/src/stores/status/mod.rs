@@ -5,6 +5,7 @@ mod cache;
 mod codec;
 mod kafka;
 mod memory;
+mod resets;
 mod state;
 mod writer;
 
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 pub use kafka::KafkaStatusStore;
 use kafka::SharedCache;
 pub use memory::MemoryStatusStore;
+pub use resets::TopicResets;
 pub use state::{RunState, Status};
 
 /// Stores states. Calls return at once.
@@ -49,6 +51,9 @@ pub trait StatusStore: Send {
 
     /// Forgets the topics a connector used.
     fn reset_topics(&mut self, connector: &str);
+
+    /// Returns the count of resets, also of those by other workers.
+    fn topic_resets(&self) -> TopicResets;
 
     /// The receiver is told when everything put before is stored, or was given up.
     fn flush(&mut self) -> oneshot::Receiver<()>;

@@ -146,7 +146,10 @@ fn reset_forgets_all_topics_also_those_on_their_way() {
     let sent = cache.add_topic(&connector, 0, &name("sent"), 1).expect("wanted");
     assert!(cache.is_current(&sent));
 
+    let resets = cache.topic_resets();
+    assert_eq!(resets.count(), 0);
     let writes = cache.reset_topics("c");
+    assert_eq!(resets.count(), 1);
     let keys: Vec<String> = writes.iter().map(|write| write.key.to_string()).collect();
     assert_eq!(keys, ["status-topic-read:connector-c", "status-topic-sent:connector-c"]);
     assert!(writes.iter().all(|write| write.value.is_none() && cache.is_current(write)));
@@ -155,6 +158,11 @@ fn reset_forgets_all_topics_also_those_on_their_way() {
 
     let again = cache.add_topic(&connector, 0, &name("sent"), 2).expect("used after the reset");
     assert!(cache.is_current(&again) && !cache.is_current(&writes[1]));
+    assert_eq!(resets.count(), 1, "nothing was forgotten twice");
+    // Other workers learn of it from the topic.
+    cache.read(&again.key.to_bytes(), None);
+    cache.read(&again.key.to_bytes(), None);
+    assert_eq!(resets.count(), 2);
 }
 
 /// What workers do to the status of one task, in any order.
