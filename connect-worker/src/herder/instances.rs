@@ -1,6 +1,6 @@
 //! Starting and stopping of connector instances and tasks. Nothing here waits: ends come back as messages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::herder::live::{Generation, Phase};
 use crate::herder::run::Herder;
 use crate::herder::work::Message;
 use crate::stores::status::RunState;
-use crate::task::{ExactlyOnce, TargetState, TaskKind, TaskSpec};
+use crate::task::{ExactlyOnce, StopReason, TargetState, TaskKind, TaskSpec};
 
 /// Time for a connector to stop, as in the JVM worker.
 pub(crate) const CONNECTOR_GRACE: Duration = Duration::from_secs(5);
@@ -84,7 +84,10 @@ impl Herder {
         // Reports of what was abandoned must not be taken for those of the next instance.
         live.connector.run = 0;
         let is_restarting = std::mem::take(&mut live.connector.is_restarting);
-        self.put_connector_status(name, RunState::Unassigned, None);
+        // A worker that lost its place may have slept through the first word of the next owner.
+        if self.fleet.as_ref().is_none_or(|fleet| fleet.has_place()) {
+            self.put_connector_status(name, RunState::Unassigned, None);
+        }
         if is_restarting {
             self.put_connector_status(name, RunState::Restarting, None);
         }
@@ -167,13 +170,19 @@ impl Herder {
 
     /// Stops tasks together: one deadline for all.
     pub(crate) fn stop_tasks(&mut self, name: &Arc<str>, tasks: &BTreeSet<u32>) {
+        let Some(live) = self.live.get(name) else { return };
+        let reasons: BTreeMap<u32, StopReason> = tasks
+            .iter()
+            .filter_map(|task| Some((*task, live.tasks.get(task)?.wanted.is_some())))
+            .map(|(task, is_wanted)| (task, self.stop_reason(name, task, is_wanted)))
+            .collect();
         let Some(live) = self.live.get_mut(name) else { return };
         let deadline = Instant::now().into_std() + self.settings.task_grace;
         for (task, slot) in live.tasks.iter_mut().filter(|(task, _)| tasks.contains(task)) {
             let (messages, id, run) = (self.messages.clone(), task_id(name, *task), slot.run);
             match std::mem::replace(&mut slot.phase, Phase::Stopping) {
                 Phase::Up(handle) => {
-                    handle.stop();
+                    handle.stop_for(reasons.get(task).copied().unwrap_or(StopReason::EndsForGood));
                     self.work.spawn(async move {
                         let has_ended = handle.join(deadline).await;
                         messages.send(Message::TaskStopped { id, run, has_ended }).ok();

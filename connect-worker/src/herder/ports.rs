@@ -205,6 +205,9 @@ pub trait Group: Send + Sync {
     /// Leaves the group and ends the membership.
     async fn leave(&self);
 
+    /// Returns whether every member of the group is a worker of this program; `false` while nobody can tell.
+    async fn has_only_own_kind(&self) -> bool;
+
     /// Returns whether the member's place can still be its own, by this machine's clock.
     fn holds_place(&self) -> bool;
 

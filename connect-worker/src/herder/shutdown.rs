@@ -42,10 +42,11 @@ impl Herder {
     fn stop_all(&mut self) -> JoinSet<Stopped> {
         let deadline = Instant::now().into_std() + self.settings.task_grace;
         let mut stops = JoinSet::new();
-        for (name, live) in self.live.drain() {
+        let live: Vec<_> = self.live.drain().collect();
+        for (name, live) in live {
             for (number, slot) in live.tasks {
                 if let Phase::Up(task) = slot.phase {
-                    task.stop();
+                    task.stop_for(self.stop_reason(&name, number, false));
                     let name = Arc::clone(&name);
                     stops.spawn(async move { (name, Some(number), task.join(deadline).await) });
                 }

@@ -119,6 +119,16 @@ impl Group for Member {
         self.0.leave().await;
     }
 
+    async fn has_only_own_kind(&self) -> bool {
+        match self.0.members().await {
+            Ok(members) => members.iter().all(|member| is_sluice_member(&member.client_id)),
+            Err(error) => {
+                tracing::debug!(%error, "asking for the members of the group");
+                false
+            }
+        }
+    }
+
     fn holds_place(&self) -> bool {
         self.0.holds_place()
     }

@@ -1,13 +1,16 @@
 //! What follows from an assignment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use connect_cluster::protocol::GroupProtocol;
 
 use crate::herder::fleet::decide::{Verdict, verdict};
 use crate::herder::fleet::member::{Place, Sync};
+use crate::herder::fleet::message::FleetMessage;
 use crate::herder::fleet::timers::Timer;
 use crate::herder::run::Herder;
+use crate::herder::work::Message;
 
 impl Herder {
     pub(super) fn on_assigned(&mut self, generation: i32, place: Place) {
@@ -32,7 +35,8 @@ impl Herder {
             fleet.held = fleet.held.without(&assignment.revoked);
             fleet.held.add(&assignment.assigned);
         }
-        fleet.rejoins_after_release = !assignment.revoked.is_empty();
+        let has_strays = std::mem::take(&mut fleet.has_strays) && place.leads();
+        fleet.rejoins_after_release = has_strays || !assignment.revoked.is_empty();
         match u64::try_from(assignment.delay_ms) {
             Ok(delay_ms) if delay_ms > 0 => {
                 fleet.timers.set(Timer::Scheduled, Duration::from_millis(delay_ms));
@@ -48,6 +52,11 @@ impl Herder {
         fleet.sync = Sync::Rejoining;
         let is_sessioned = place.protocol == GroupProtocol::Sessioned;
         fleet.place = Some(place);
+        let (group, messages) = (Arc::clone(&fleet.group), self.messages.clone());
+        self.work.spawn(async move {
+            let is_own = group.has_only_own_kind().await;
+            messages.send(Message::Fleet(FleetMessage::Kind { is_own })).ok();
+        });
         self.told.send_modify(|told| told.session.is_sessioned = is_sessioned);
         self.place_work();
         self.begin_release();
@@ -81,7 +90,10 @@ impl Herder {
 
     /// Starts what is assigned, and takes up the duties of a leader.
     fn settle(&mut self) {
+        let wanted = self.state.configured().work();
         let Some(fleet) = self.fleet.as_mut() else { return };
+        // What is not configured any more ends here even when the leader does not know of it.
+        fleet.held = fleet.held.common(&wanted);
         fleet.sync = Sync::Settled;
         fleet.changed.clear();
         let leads = fleet.leads();

@@ -24,6 +24,11 @@ impl Herder {
         match message {
             FleetMessage::Read { then, outcome } => self.on_read(then, outcome),
             FleetMessage::Written { purpose, outcome } => self.on_written(purpose, outcome),
+            FleetMessage::Kind { is_own } => {
+                if let Some(fleet) = self.fleet.as_mut() {
+                    fleet.has_only_own_kind = is_own;
+                }
+            }
             FleetMessage::Released => self.on_released(),
             FleetMessage::Forwarded { name, outcome } => self.on_forwarded(&name, outcome),
             FleetMessage::FenceWanted { name, reply } => self.fence_for_task(name, reply),

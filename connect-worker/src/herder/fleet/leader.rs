@@ -45,6 +45,7 @@ impl Herder {
                 };
                 fleet.departed.retain(|member| round.members.contains_key(member));
                 fleet.owners = decision.owners;
+                fleet.has_strays = !decision.stray.is_empty();
                 decision.assignments
             }
         };

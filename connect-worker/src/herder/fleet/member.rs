@@ -96,6 +96,8 @@ pub(crate) struct Fleet {
     pub(super) leading: Option<Leading>,
     pub(super) assignor: Cooperative,
     pub(super) owners: Owners,
+    /// Whether the round that this worker assigned leaves work running that is not configured: the next one ends it.
+    pub(super) has_strays: bool,
     /// Members that said good-bye and may still be seen in a round.
     pub(super) departed: BTreeSet<String>,
     pub(super) timers: Timers,
@@ -105,6 +107,8 @@ pub(crate) struct Fleet {
     pub(super) fencing: HashMap<Arc<str>, FencingRound>,
     /// Resolved configurations of connectors as of the last commit of their tasks.
     pub(super) applied: HashMap<Arc<str>, Props>,
+    /// Whether every member is a worker of this program, as far as is known.
+    pub(super) has_only_own_kind: bool,
     /// The last one this worker had a place in.
     pub(super) generation: i32,
     began: Instant,
@@ -133,16 +137,23 @@ impl Fleet {
             leading: None,
             assignor: Cooperative::new(max_delay_ms),
             owners: Owners::default(),
+            has_strays: false,
             departed: BTreeSet::new(),
             timers: Timers::default(),
             waiting: VecDeque::new(),
             key: KeyState::default(),
             fencing: HashMap::new(),
             applied: HashMap::new(),
+            has_only_own_kind: false,
             generation: -1,
             began: Instant::now(),
         };
         (fleet, parts.events)
+    }
+
+    /// Returns whether this worker has a place in its group, by the last it heard.
+    pub(crate) fn has_place(&self) -> bool {
+        self.place.is_some()
     }
 
     /// Returns whether this worker leads its group.

@@ -57,6 +57,8 @@ pub(crate) enum FleetMessage {
     Read { then: Then, outcome: Result<i64, ConnectError> },
     /// A write to the config log ended; what it wrote has been applied.
     Written { purpose: Purpose, outcome: Result<(), ConfigWriteError> },
+    /// Whether every member of the group is a worker of this program.
+    Kind { is_own: bool },
     /// The states of work that was given up are stored.
     Released,
     /// The leader answered to task configurations of a connector of this worker.

@@ -12,6 +12,7 @@ use crate::herder::fleet::message::FleetMessage;
 use crate::herder::live::Slot;
 use crate::herder::run::Herder;
 use crate::herder::work::Message;
+use crate::task::StopReason;
 
 /// Longest wait for states to be stored before work is told to be given up.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
@@ -55,6 +56,20 @@ impl Herder {
             want(slot, runs_task(&task_id(name, *task)), starts, incarnation);
         }
         self.reconcile(name);
+    }
+
+    /// Returns why a task of this worker is stopped.
+    pub(crate) fn stop_reason(&self, name: &str, task: u32, is_wanted: bool) -> StopReason {
+        if is_wanted {
+            return StopReason::RestartsHere;
+        }
+        let count = self.state.get(name).map_or(0, |entry| entry.tasks.len());
+        match self.fleet.as_ref() {
+            Some(fleet) if usize::try_from(task).is_ok_and(|task| task < count) => {
+                StopReason::MayMove { all_members_are_sluice: fleet.has_only_own_kind }
+            }
+            _ => StopReason::EndsForGood,
+        }
     }
 
     /// Returns whether something still runs that this worker does not hold.

@@ -235,6 +235,10 @@ impl Group for Membership {
         self.coordinator.remove(&self.id());
     }
 
+    async fn has_only_own_kind(&self) -> bool {
+        true
+    }
+
     fn holds_place(&self) -> bool {
         !self.coordinator.is_cut(&self.id())
     }
