@@ -13,7 +13,7 @@ use connect_worker::obs::metrics::{MetricsOptions, MetricsRegistry, Windows};
 use connect_worker::stores::offsets::{OffsetStore, SourceOffsetStores};
 use connect_worker::task::{
     ExactlyOnce, Spawner, TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskServices, TaskSpec,
-    TaskState, native_consumers, native_transactional_producers,
+    TaskState, always_ours, native_consumers, native_transactional_producers,
 };
 use tokio::sync::mpsc;
 
@@ -89,6 +89,7 @@ impl Tasks {
             consumers: native_consumers(),
             members: None,
             producers: native_transactional_producers(),
+            right: always_ours(),
         });
         let connector_props = props(connector);
         let spec = TaskSpec {

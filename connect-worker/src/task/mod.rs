@@ -30,5 +30,5 @@ pub use crate::kafka::producer::native_transactional_producers;
 pub use exactly_once::{ExactlyOnce, SourceFencing};
 pub use handle::{TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState};
 pub use members::{StaticMember, StaticMembers, StopReason};
-pub use services::{ConsumerFactory, TaskServices, native_consumers};
+pub use services::{ConsumerFactory, TaskServices, WorkRight, always_ours, native_consumers};
 pub use spawner::Spawner;

@@ -17,6 +17,10 @@ use crate::task::members::StaticMembers;
 /// Makes a consumer from client settings by Java's names.
 pub type ConsumerFactory = Arc<dyn Fn(&Props) -> Result<Box<dyn BatchConsumer>, KafkaError> + Send + Sync>;
 
+/// Says whether this worker's work can still be its own, by its own clock: no more once its place in the group may
+/// have gone to another. Asked before each batch, so it must not wait.
+pub type WorkRight = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// The surroundings of a worker's tasks.
 #[derive(Clone)]
 pub struct TaskServices {
@@ -36,6 +40,13 @@ pub struct TaskServices {
     pub members: Option<Arc<dyn StaticMembers>>,
     /// Producers of sources that write exactly once.
     pub producers: TransactionalProducers,
+    /// Right of this worker to its work.
+    pub right: WorkRight,
+}
+
+/// Returns the right of a worker that shares its work with no other.
+pub fn always_ours() -> WorkRight {
+    Arc::new(|| true)
 }
 
 /// Returns a factory of consumers on librdkafka.

@@ -185,6 +185,11 @@ impl SinkLoop {
         self.services.metrics.worker().task_started(true);
         self.control.report_state(TaskState::Running, None);
         while !self.control.stop.is_cancelled() {
+            if !(self.services.right)() {
+                tracing::warn!(task = %self.spec.id, "writing no more: the worker's place in its group may be another's");
+                self.control.stop.cancelled().await;
+                return Ok(());
+            }
             self.follow_target()?;
             self.follow_signals().await?;
             self.commit_if_due().await?;

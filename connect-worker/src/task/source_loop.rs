@@ -85,6 +85,10 @@ impl SourceLoop {
             return Ok(());
         }
         while !self.parts.control.stop.is_cancelled() {
+            if !(self.parts.services.right)() {
+                self.parts.await_stop_without_right().await;
+                return Ok(());
+            }
             self.take_deliveries()?;
             self.flush_if_due().await;
             if *self.parts.control.target.borrow_and_update() == TargetState::Paused {
@@ -120,7 +124,7 @@ impl SourceLoop {
 
     async fn send(&mut self, records: Vec<SourceRecord>) -> Result<(), ConnectError> {
         for record in records {
-            if self.parts.control.stop.is_cancelled() {
+            if self.parts.must_end() {
                 // Records not handed to the producer are polled again after the restart.
                 return Ok(());
             }
@@ -137,7 +141,7 @@ impl SourceLoop {
         while !self.parts.ensure_topic(&converted.topic).await? {
             self.take_deliveries()?;
         }
-        if self.parts.control.stop.is_cancelled() {
+        if self.parts.must_end() {
             return Ok(());
         }
         let key = self.keys.of(record.source_partition.as_ref());
@@ -219,7 +223,7 @@ impl SourceLoop {
                 self.parts.commit_task().await;
             }
         }
-        if self.flush.begin_if_due(&self.offsets, Instant::now()) {
+        if (self.parts.services.right)() && self.flush.begin_if_due(&self.offsets, Instant::now()) {
             self.parts.commit_task().await;
         }
     }
@@ -244,7 +248,8 @@ impl SourceLoop {
             outcome = self.take_deliveries();
         }
         self.flush.add(self.submitted.take_committable());
-        if self.flush.finish(&self.offsets).await {
+        // Offsets of another worker that goes on with this task must not be overwritten by older ones.
+        if (self.parts.services.right)() && self.flush.finish(&self.offsets).await {
             self.parts.commit_task().await;
         }
         outcome

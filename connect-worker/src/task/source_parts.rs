@@ -86,6 +86,17 @@ impl SourceParts {
         Ok(true)
     }
 
+    /// Returns whether nothing more may be sent.
+    pub(crate) fn must_end(&self) -> bool {
+        self.control.stop.is_cancelled() || !(self.services.right)()
+    }
+
+    /// Waits for the end of a task whose worker may have lost its place in the group.
+    pub(crate) async fn await_stop_without_right(&mut self) {
+        tracing::warn!(task = %self.spec.id, "sending no more: the worker's place in its group may be another's");
+        self.control.stop.cancelled().await;
+    }
+
     /// Polls the task until `due`; `None` when something else needs the loop first.
     ///
     /// # Errors

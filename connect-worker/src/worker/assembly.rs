@@ -11,7 +11,9 @@ use crate::herder::{Herder, HerderHandle, HerderSettings, Ports};
 use crate::stores::config::{ConfigStore, ConfigUpdate};
 use crate::stores::offsets::{OffsetStore, SourceOffsetStores};
 use crate::stores::status::StatusStore;
-use crate::task::{Spawner, TaskServices, native_consumers, native_transactional_producers};
+use crate::task::{
+    Spawner, TaskServices, WorkRight, always_ours, native_consumers, native_transactional_producers,
+};
 use crate::worker::adapters::{GroupOffsets, SourceOffsets};
 use crate::worker::catalog;
 use crate::worker::frame::Frame;
@@ -36,6 +38,13 @@ pub(super) fn herder(
 ) -> (Herder, HerderHandle) {
     let worker = &frame.worker;
     let clock: SharedClock = Arc::new(SystemClock);
+    let right: WorkRight = match &fleet {
+        Some(fleet) => {
+            let group = Arc::clone(&fleet.group);
+            Arc::new(move || group.holds_place())
+        }
+        None => always_ours(),
+    };
     let services = TaskServices {
         worker: Arc::clone(worker),
         metrics: Arc::clone(&frame.metrics),
@@ -45,6 +54,7 @@ pub(super) fn herder(
         consumers: native_consumers(),
         members: Some(Arc::new(Members)),
         producers: native_transactional_producers(),
+        right,
     };
     let settings = HerderSettings {
         worker_id: Arc::clone(&frame.worker_id),

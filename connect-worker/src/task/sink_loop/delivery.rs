@@ -51,6 +51,10 @@ impl SinkLoop {
 
     /// Puts the waiting batch, or an empty one when it is time for that.
     pub(super) async fn deliver(&mut self) -> Result<(), ConnectError> {
+        // After a pause of the whole process others may have taken over before this worker hears of it.
+        if !(self.services.right)() {
+            return Ok(());
+        }
         let now = Instant::now();
         if self.redelivery.as_ref().is_some_and(|redelivery| now < redelivery.due) {
             return Ok(());
@@ -131,7 +135,7 @@ impl SinkLoop {
             self.lag_due = now + KEEP_ALIVE;
             self.report_lag();
         }
-        if !self.commits.should_begin(now) {
+        if !self.commits.should_begin(now) || !(self.services.right)() {
             return Ok(());
         }
         let assigned: Vec<TopicPartition> = self.offsets.assigned().iter().cloned().collect();

@@ -70,6 +70,7 @@ impl SinkLoop {
         if owned.is_empty() {
             return Ok(());
         }
+        let reason = if (self.services.right)() { reason } else { CloseReason::Lost };
         tracing::info!(task = %self.spec.id, partitions = %shown(&owned), ?reason, "closing partitions");
         let offsets = match reason {
             CloseReason::Lost => Ok(None),

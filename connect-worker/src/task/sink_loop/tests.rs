@@ -2,6 +2,7 @@
 //! that nothing is committed which is not durable, and at the end that nothing was lost.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use connect_core::async_trait;
@@ -171,6 +172,7 @@ struct World {
     sender: mpsc::UnboundedSender<TaskEvent>,
     spawner: Spawner,
     spec: TaskSpec,
+    has_right: Arc<AtomicBool>,
     appended: Vec<(TopicPartition, i64)>,
 }
 
@@ -201,6 +203,8 @@ impl World {
         let worker = WorkerConfig::parse(&worker, WorkerMode::Standalone, &registry).expect("worker");
         let kafka = MemoryKafka::default();
         let consumers = kafka.clone();
+        let has_right = Arc::new(AtomicBool::new(true));
+        let seen_right = Arc::clone(&has_right);
         let services = TaskServices {
             metrics: MetricsRegistry::for_tests(),
             worker: Arc::new(worker),
@@ -212,6 +216,7 @@ impl World {
             source_stores: None,
             members: Some(Arc::new(Removals)),
             producers: native_transactional_producers(),
+            right: Arc::new(move || seen_right.load(Ordering::SeqCst)),
             consumers: Arc::new(move |_| Ok(consumers.consumer())),
         };
         let mut connector_props = props(&[
@@ -236,7 +241,7 @@ impl World {
             exactly_once: None,
         };
         let spawner = Spawner::new(services);
-        Self { kafka, target, handle: None, events, sender, spawner, spec, appended: Vec::new() }
+        Self { kafka, target, handle: None, events, sender, spawner, spec, has_right, appended: Vec::new() }
     }
 
     fn start(&mut self) {
@@ -330,6 +335,23 @@ async fn task_whose_place_was_taken_commits_nothing_and_says_nothing() {
     while let Ok(event) = world.events.try_recv() {
         assert!(!matches!(event.report, TaskReport::State { .. }), "{event:?}");
     }
+}
+
+#[tokio::test]
+async fn task_of_a_worker_whose_place_may_be_anothers_writes_and_commits_nothing_more() {
+    let mut world = World::new("rightless", &[]);
+    world.append(0, 10);
+    world.kafka.rebalance(Rebalance::Assigned(vec![partition(0)]));
+    world.start();
+    world.committed(0, 10).await;
+    world.has_right.store(false, Ordering::SeqCst);
+    world.append(0, 5);
+    // Long enough for several polls, puts and commits.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(world.stop().await, "the task ends");
+    assert_eq!(lock(&world.target).durable.len(), 10);
+    assert_eq!(lock(&world.target).closes, [CloseReason::Lost]);
+    assert_eq!(world.kafka.committed(), Offsets::from([(partition(0), 10)]));
 }
 
 #[tokio::test]

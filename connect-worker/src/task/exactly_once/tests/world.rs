@@ -24,7 +24,7 @@ use crate::obs::metrics::MetricsRegistry;
 use crate::stores::offsets::{ExactlyOnceOffsets, OffsetStore, SourceOffsetStores};
 use crate::task::exactly_once::{ExactlyOnce, SourceFencing};
 use crate::task::handle::{TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState};
-use crate::task::services::{TaskServices, native_consumers};
+use crate::task::services::{TaskServices, always_ours, native_consumers};
 use crate::task::spawner::Spawner;
 
 const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
@@ -325,6 +325,7 @@ impl World {
             consumers: native_consumers(),
             members: None,
             producers: kafka.producers(),
+            right: always_ours(),
         };
         lock(&WORLDS).push((name.to_owned(), Arc::clone(&script), kafka.clone()));
         let mut connector_props = props(&[("name", name), ("connector.class", "test.SourceConnector")]);
