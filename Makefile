@@ -8,7 +8,7 @@ CARGO_DENY := 0.20.2
 DENY := $(SLUICE_CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help build test quick-test fmt lint deny advisories packages services quickstart bench
+.PHONY: help build test quick-test fmt lint deny advisories packages services quickstart fleet bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -48,6 +48,9 @@ services: ## install Kafka, Kafka Connect and the S3 server that tests run again
 
 quickstart: build ## run a worker with a broker and an S3 server of its own
 	target/release/sluice quickstart
+
+fleet: build ## run three workers of one group with a broker, and show who runs what
+	target/release/sluice fleet
 
 bench: build services ## measure the worker against JVM Kafka Connect
 	cargo run --release --locked -p connect-tests --bin bench
