@@ -110,3 +110,6 @@ fn lock(offsets: &Mutex<Offsets>) -> MutexGuard<'_, Offsets> {
     // Nothing can panic half-way through a change, so a poisoned map is still whole.
     offsets.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

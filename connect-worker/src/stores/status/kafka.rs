@@ -119,3 +119,6 @@ impl StatusStore for KafkaStatusStore {
         receiver
     }
 }
+
+#[cfg(test)]
+mod tests;
