@@ -29,8 +29,8 @@ impl ConverterRole {
     }
 }
 
-/// Converts keys or values. Called for every record, so it must not block: a converter that needs a service
-/// fetches what it needs ahead of the batch in [`Converter::prepare`].
+/// Converts keys or values. Called for every record, so it must not block: a converter that needs a service fails
+/// retriably until [`Converter::prepare`] or [`Converter::prepare_write`] has fetched what it needs.
 #[expect(clippy::wrong_self_convention, reason = "the method names are Kafka Connect's")]
 #[crate::async_trait]
 pub trait Converter: Send + Sync {
@@ -43,11 +43,21 @@ pub trait Converter: Send + Sync {
     /// Returns the converter's own keys.
     fn config_def(&self) -> ConfigDef;
 
-    /// Prepares for a batch of raw values, for example by fetching schemas. Does nothing by default.
+    /// Prepares for raw values of a topic, for example by fetching schemas. Called when converting one of them
+    /// failed retriably, before it is tried again. Does nothing by default.
     ///
     /// # Errors
     /// A retriable error makes the worker try again; others fail the records.
     async fn prepare(&self, _topic: &str, _values: &[Option<Bytes>]) -> Result<(), ConnectError> {
+        Ok(())
+    }
+
+    /// Prepares for data to be written to a topic, for example by registering its schema. Called when converting
+    /// it failed retriably, before it is tried again. Does nothing by default.
+    ///
+    /// # Errors
+    /// A retriable error makes the worker try again; others fail the record.
+    async fn prepare_write(&self, _topic: &str, _datum: &Datum) -> Result<(), ConnectError> {
         Ok(())
     }
 

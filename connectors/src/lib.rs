@@ -15,6 +15,7 @@ pub fn plugins() -> Vec<PluginInfo> {
         connector_file::plugins(),
         connector_log_transforms::plugins(),
         connector_s3::plugins(),
+        connector_schema_registry::plugins(),
         connector_transforms::plugins(),
     ];
     crates.into_iter().flatten().collect()

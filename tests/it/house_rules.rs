@@ -51,6 +51,7 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
     ("grok", &["connectors/log-transforms"]),
     ("aws_sdk_s3", &["connectors/s3"]),
     ("aws_config", &["connectors/s3"]),
+    ("hyper_rustls", &["connectors/schema-registry/src/registry"]),
 ];
 
 /// The crates of this repository and those that each may depend on. Tests and examples may use all.
@@ -61,6 +62,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("connector-file", &["connect-core", "connector-formats"]),
     ("connector-datagen", &["connect-core", "connector-formats"]),
     ("connector-s3", &["connect-core", "connector-formats"]),
+    ("connector-schema-registry", &["connect-core"]),
     ("connector-transforms", &["connect-core"]),
     ("connector-log-transforms", &["connect-core"]),
     ("connectors", &["connect-core", "connector-*"]),

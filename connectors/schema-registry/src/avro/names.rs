@@ -1,0 +1,147 @@
+//! Names: of Connect's schemas in Avro, of properties and parameters, of the fields of unions.
+
+use connect_core::data::{Schema, Type};
+
+use super::config::AvroConfig;
+use super::schema::{Avro, Kind, Name};
+
+pub(super) const NAMESPACE: &str = "io.confluent.connect.avro";
+pub(super) const DEFAULT_NAME: &str = "ConnectDefault";
+pub(super) const DEFAULT_FULL_NAME: &str = "io.confluent.connect.avro.ConnectDefault";
+pub(super) const ANYTHING: &str = "io.confluent.connect.avro.Anything";
+pub(super) const MAP_ENTRY: &str = "MapEntry";
+pub(super) const KEY: &str = "key";
+pub(super) const VALUE: &str = "value";
+
+pub(super) const CONNECT_NAME: &str = "connect.name";
+pub(super) const CONNECT_DOC: &str = "connect.doc";
+pub(super) const CONNECT_VERSION: &str = "connect.version";
+pub(super) const CONNECT_DEFAULT: &str = "connect.default";
+pub(super) const CONNECT_PARAMETERS: &str = "connect.parameters";
+pub(super) const CONNECT_TYPE: &str = "connect.type";
+pub(super) const CONNECT_INTERNAL_TYPE: &str = "connect.internal.type";
+pub(super) const CONNECT_RECORD_DOC: &str = "connect.record.doc";
+pub(super) const CONNECT_ENUM_DOC: &str = "connect.enum.doc";
+pub(super) const RECORD_DOC: &str = "io.confluent.connect.avro.record.doc";
+pub(super) const ENUM_DOC_PREFIX: &str = "io.confluent.connect.avro.enum.doc.";
+pub(super) const ENUM_DEFAULT_PREFIX: &str = "io.confluent.connect.avro.enum.default.";
+pub(super) const FIELD_DOC_PREFIX: &str = "io.confluent.connect.avro.field.doc.";
+/// Says that a default value was the default of an Avro field.
+pub(super) const FIELD_DEFAULT_FLAG: &str = "io.confluent.connect.avro.field.default";
+pub(super) const FIXED_SIZE: &str = "connect.fixed.size";
+pub(super) const DECIMAL_PRECISION: &str = "connect.decimal.precision";
+pub(super) const DEFAULT_PRECISION: i64 = 64;
+/// Properties that begin so are parameters, and the other way round.
+pub(super) const AVRO_PREFIX: &str = "avro";
+pub(super) const LOGICAL_TYPE: &str = "logicalType";
+
+const AVRO_ENUM: &str = "io.confluent.connect.avro.Enum";
+const AVRO_UNION: &str = "io.confluent.connect.avro.Union";
+const GENERALIZED_ENUM: &str = "org.apache.kafka.connect.data.Enum";
+pub(super) const GENERALIZED_UNION: &str = "org.apache.kafka.connect.data.Union";
+
+impl AvroConfig {
+    /// Returns the parameter that names an enum.
+    pub(super) fn enum_parameter(&self) -> &'static str {
+        if self.generalized { GENERALIZED_ENUM } else { AVRO_ENUM }
+    }
+
+    /// Returns the name of a struct that stands for the `index`th union.
+    pub(super) fn union_name(&self, index: usize) -> String {
+        if self.generalized { format!("connect_union_{index}") } else { AVRO_UNION.to_owned() }
+    }
+
+    /// Returns the field that stands for a branch of a union.
+    pub(super) fn branch_field(&self, branch: &Avro, index: usize) -> String {
+        if self.generalized {
+            return format!("connect_union_field_{index}");
+        }
+        match branch.name() {
+            Some(name) if self.enhanced => name.full(),
+            Some(name) => self.split(&name.name).name,
+            None => branch.type_name().to_owned(),
+        }
+    }
+
+    /// Returns a name with what Avro does not allow replaced, if that is asked for.
+    pub(super) fn scrubbed(&self, name: &str) -> String {
+        if self.scrub { scrub(name) } else { name.to_owned() }
+    }
+
+    /// Returns the Avro name of a Connect name.
+    pub(super) fn split(&self, full: &str) -> Name {
+        let mut parts: Vec<String> = full.split('.').map(|part| self.scrubbed(part)).collect();
+        // Java's `split` leaves out empty parts at the end.
+        while parts.len() > 1 && parts.last().is_some_and(String::is_empty) {
+            parts.pop();
+        }
+        let name = parts.pop().unwrap_or_default();
+        Name { space: (!parts.is_empty()).then(|| parts.join(".")), name }
+    }
+}
+
+/// Returns whether a schema stands for an Avro union.
+pub(super) fn is_union(schema: &Schema) -> bool {
+    schema.is_named(AVRO_UNION)
+        || (schema.ty == Type::Struct && schema.parameters.contains_key(GENERALIZED_UNION))
+}
+
+/// Returns whether a schema came from an Avro enum.
+pub(super) fn is_enum(schema: &Schema) -> bool {
+    schema.ty == Type::String
+        && (schema.parameters.contains_key(GENERALIZED_ENUM) || schema.parameters.contains_key(AVRO_ENUM))
+}
+
+/// Returns the size of a schema that came from a fixed type.
+pub(super) fn fixed_size(schema: &Schema) -> Option<usize> {
+    let is_named_bytes = schema.ty == Type::Bytes && schema.name.is_some();
+    schema.parameters.get(FIXED_SIZE).filter(|_| is_named_bytes).and_then(|size| size.parse().ok())
+}
+
+/// Returns whether the elements of an array are the entries of a map.
+pub(super) fn is_map_entry(element: &Avro) -> bool {
+    let Kind::Record(record) = &element.kind else { return false };
+    (record.name.space.as_deref() == Some(NAMESPACE) && record.name.name == MAP_ENTRY)
+        || element.prop(CONNECT_INTERNAL_TYPE) == Some(MAP_ENTRY)
+}
+
+fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Form-encodes a name as `URLEncoder` does, then replaces what Avro still does not allow by underscores.
+fn scrub(name: &str) -> String {
+    if name.is_empty() || (name.bytes().all(is_allowed) && !name.as_bytes()[0].is_ascii_digit()) {
+        return name.to_owned();
+    }
+    let mut out = String::with_capacity(name.len() * 3);
+    for byte in name.bytes() {
+        match byte {
+            byte if is_allowed(byte) => out.push(char::from(byte)),
+            // These stay or become a plus sign in the encoding, and are replaced then.
+            b' ' | b'.' | b'-' | b'*' => out.push('_'),
+            byte => out.push_str(&format!("_{byte:02X}")),
+        }
+    }
+    if out.as_bytes()[0].is_ascii_digit() {
+        out.insert(0, 'x');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_scrubbed_as_the_jvm_does() {
+        let config = AvroConfig { scrub: true, ..AvroConfig::default() };
+        let cases =
+            [("a_1", "a_1"), ("1a", "x1a"), ("a-b c", "a_b_c"), ("ä", "_C3_A4"), ("a/b", "a_2Fb"), ("", "")];
+        for (name, expected) in cases {
+            assert_eq!(config.scrubbed(name), expected);
+        }
+        assert_eq!(config.split("my-org.x.1Rec").full(), "my_org.x.x1Rec");
+        assert_eq!(AvroConfig::default().split("a.b.C").full(), "a.b.C");
+    }
+}

@@ -1,0 +1,22 @@
+//! The list of converters for the registry of plug-ins.
+
+use connect_core::converter::Converter;
+use connect_core::plugin::{Factory, PluginInfo};
+
+use crate::AvroConverter;
+
+/// The version of Confluent's converters whose behaviour these have.
+const VERSION: &str = "8.1.0";
+
+fn converter<C: Converter + Default + 'static>() -> Box<dyn Converter> {
+    Box::new(C::default())
+}
+
+/// Returns all converters of this crate.
+pub fn plugins() -> Vec<PluginInfo> {
+    vec![PluginInfo {
+        class: "io.confluent.connect.avro.AvroConverter",
+        version: VERSION,
+        factory: Factory::Converter(converter::<AvroConverter>),
+    }]
+}
