@@ -168,3 +168,6 @@ impl SourceOffsetStores for KafkaOffsetStores {
 fn own_topic(props: &Props) -> Option<&str> {
     props.get(TOPIC_KEY).map(|topic| topic.trim()).filter(|topic| !topic.is_empty())
 }
+
+#[cfg(test)]
+mod tests;
