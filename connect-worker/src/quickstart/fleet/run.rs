@@ -16,6 +16,8 @@ use crate::quickstart::scrape;
 use crate::quickstart::stop::Stop;
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the picture is told where it cannot be redrawn.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
 /// Moves the cursor to the top and clears the terminal below it.
 const CLEAR: &str = "\x1b[H\x1b[J";
 
@@ -74,7 +76,7 @@ async fn watch(crew: &mut Crew, welcome: &str, rate: f64) -> Result<(), Quicksta
     if !is_terminal {
         say(welcome);
     }
-    let (mut pictures, mut told) = (Pictures::default(), String::new());
+    let (mut pictures, mut told) = (Pictures::default(), None);
     let mut missing = connectors(rate);
     let mut ticks = tokio::time::interval(LOOK_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -89,9 +91,9 @@ async fn watch(crew: &mut Crew, welcome: &str, rate: f64) -> Result<(), Quicksta
         let picture = picture(crew, &mut pictures, now).await;
         if is_terminal {
             say(&format!("{CLEAR}{welcome}\n{picture}"));
-        } else if picture != told {
+        } else if told.is_none_or(|at| now.saturating_duration_since(at) >= TELL_INTERVAL) {
             say(&picture);
-            told = picture;
+            told = Some(now);
         }
     }
 }
