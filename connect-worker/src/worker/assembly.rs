@@ -73,7 +73,7 @@ pub(super) fn herder(
         sink_offsets: Arc::new(GroupOffsets { worker: Arc::clone(worker) }),
         source_offsets: Arc::new(SourceOffsets { store: stores.offsets, stores: stores.source_stores }),
         metrics: Arc::clone(&frame.metrics),
-        fleet: fleet,
+        fleet,
     };
     Herder::new(settings, ports)
 }
