@@ -34,7 +34,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// An algorithm that signs requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
+pub(super) enum Algorithm {
     /// `HmacMD5`.
     Md5,
     /// `HmacSHA1`.
@@ -51,7 +51,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Returns the algorithm with a Java name, in any case.
-    pub fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "hmacmd5" => Some(Algorithm::Md5),
             "hmacsha1" => Some(Algorithm::Sha1),

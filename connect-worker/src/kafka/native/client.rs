@@ -126,7 +126,8 @@ impl Client {
         // SAFETY: valid until destroyed; the names are copied before.
         unsafe {
             let count = usize::try_from((*metadata).topic_cnt).unwrap_or(0);
-            let topics = std::slice::from_raw_parts((*metadata).topics, count);
+            // A cluster without topics has no list to point to.
+            let topics = if count == 0 { &[] } else { std::slice::from_raw_parts((*metadata).topics, count) };
             let names = topics.iter().map(|topic| text(topic.topic)).collect();
             sys::rd_kafka_metadata_destroy(metadata);
             Ok(names)

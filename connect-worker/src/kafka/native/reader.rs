@@ -5,7 +5,7 @@
 
 use std::ffi::{CString, c_char};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rdkafka::config::NativeClientConfig;
@@ -21,13 +21,46 @@ use crate::kafka::port::KafkaError;
 
 /// Reads a topic from the beginning to the end and goes on from there.
 pub struct TopicReader {
-    client: Arc<Client>,
+    client: Client,
+    /// Answers questions for ends. Brokers answer the requests of a connection in order, so a question beside a
+    /// fetch that waits for records would wait as well, up to `fetch.max.wait.ms`.
+    asker: Arc<Asker>,
     topic: Arc<str>,
     /// Ends of partitions as the client last met them: it does not move a position over emptied batches.
     ends: Vec<i64>,
 }
 
-/// The client behind a reader.
+/// What a client is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Fetches, and tells of errors.
+    Reader,
+    /// Answers questions; whoever asks learns of errors.
+    Asker,
+}
+
+/// A client that never fetches, made when it is first needed.
+struct Asker {
+    config: ClientConfig,
+    topic: String,
+    partitions: i32,
+    client: OnceLock<Client>,
+}
+
+impl Asker {
+    fn client(&self) -> Result<&Client, KafkaError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let mut config = self.config.clone();
+        // The reader tells of outages already.
+        config.set("log_level", "0");
+        let client = Client::new(&config, &self.topic, self.partitions, Role::Asker)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+}
+
+/// A client of librdkafka with one topic.
 struct Client {
     handle: *mut sys::rd_kafka_t,
     topic: *mut sys::rd_kafka_topic_t,
@@ -49,10 +82,12 @@ impl TopicReader {
     /// # Errors
     /// Fails when librdkafka refuses the configuration.
     pub fn start(config: &ClientConfig, topic: &str, partitions: i32) -> Result<Self, KafkaError> {
-        let client = Client::new(config, topic, partitions)?;
+        let client = Client::new(config, topic, partitions, Role::Reader)?;
         client.start()?;
+        let asker =
+            Asker { config: config.clone(), topic: topic.to_owned(), partitions, client: OnceLock::new() };
         let ends = (0..partitions).map(|_| -1).collect();
-        Ok(Self { client: Arc::new(client), topic: Arc::from(topic), ends })
+        Ok(Self { client, asker: Arc::new(asker), topic: Arc::from(topic), ends })
     }
 
     /// Moves at most `max` waiting records into `batch`, without waiting.
@@ -137,9 +172,9 @@ impl TopicReader {
         &self,
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<i64>, KafkaError>> + Send + 'static {
-        let client = Arc::clone(&self.client);
+        let asker = Arc::clone(&self.asker);
         async move {
-            let joined = tokio::task::spawn_blocking(move || client.end_offsets(timeout)).await;
+            let joined = tokio::task::spawn_blocking(move || asker.client()?.end_offsets(timeout)).await;
             joined.unwrap_or_else(|error| Err(KafkaError::Fatal(format!("calling librdkafka: {error}"))))
         }
     }
@@ -152,12 +187,12 @@ impl TopicReader {
 }
 
 impl Client {
-    fn new(config: &ClientConfig, name: &str, partitions: i32) -> Result<Self, KafkaError> {
+    fn new(config: &ClientConfig, name: &str, partitions: i32, role: Role) -> Result<Self, KafkaError> {
         let native = config.create_native_config().map_err(|error| KafkaError::Config(error.to_string()))?;
         let c_name = CString::new(name)
             .map_err(|_| KafkaError::Config(format!("topic name `{}`", name.escape_debug())))?;
         let shared = Box::<Shared>::default();
-        let handle = create_handle(native, &shared)?;
+        let handle = create_handle(native, &shared, role)?;
         // SAFETY: the handle is live and the name is copied; a null configuration asks for the defaults. Topic and
         // queue are released in `drop`, before the handle.
         let (topic, queue) = unsafe {
@@ -255,14 +290,21 @@ impl Drop for Client {
     }
 }
 
-fn create_handle(native: NativeClientConfig, shared: &Shared) -> Result<*mut sys::rd_kafka_t, KafkaError> {
+fn create_handle(
+    native: NativeClientConfig,
+    shared: &Shared,
+    role: Role,
+) -> Result<*mut sys::rd_kafka_t, KafkaError> {
     let mut reason = [0 as c_char; 512];
     // SAFETY: `native` is a live configuration that librdkafka takes over when it returns a handle; `shared`
     // outlives the handle because `Client` drops the handle first.
     unsafe {
         let conf = native.ptr();
         sys::rd_kafka_conf_set_opaque(conf, opaque(shared));
-        sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
+        // Errors wait in the handle's queue to be polled, which nobody does for one that only answers questions.
+        if role == Role::Reader {
+            sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
+        }
         sys::rd_kafka_conf_set_log_cb(conf, Some(on_log));
         let kind = sys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
         let handle = sys::rd_kafka_new(kind, conf, reason.as_mut_ptr(), reason.len());
@@ -279,7 +321,11 @@ fn raw_offsets(list: &TopicPartitionList) -> Vec<i64> {
     // SAFETY: the list is live and its elements belong to it.
     let elements = unsafe {
         let list = &*list.ptr();
-        std::slice::from_raw_parts(list.elems, usize::try_from(list.cnt).unwrap_or(0))
+        match usize::try_from(list.cnt) {
+            // An empty list has no elements to point to.
+            Ok(count) if count > 0 => std::slice::from_raw_parts(list.elems, count),
+            _ => &[],
+        }
     };
     elements.iter().map(|element| element.offset).collect()
 }
