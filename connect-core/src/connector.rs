@@ -6,7 +6,8 @@ use crate::async_trait;
 use crate::config::{ConfigDef, ConfigReport, Props};
 use crate::data::Map;
 use crate::error::ConnectError;
-use crate::record::TopicPartition;
+use crate::preview::Preview;
+use crate::record::{SinkRecord, TopicPartition};
 use crate::task::{SinkTask, SourceTask};
 
 /// What a connector may ask of the worker. Calls return at once.
@@ -83,6 +84,22 @@ pub trait SinkConnector: Connector {
     /// The offsets stay as they are and the text is shown to the caller.
     fn alter_offsets(&self, _props: &Props, _offsets: &SinkOffsetChanges) -> Result<bool, ConnectError> {
         Ok(false)
+    }
+
+    /// Returns what a task with this configuration would send for these records, without touching the destination:
+    /// no connection, no file. `now_ms` is the wall clock. Called on instances that were never started; `None`, the
+    /// default, when the connector cannot tell.
+    ///
+    /// # Errors
+    /// Fails when the configuration or all of the records are refused; single refused records belong into
+    /// [`Preview::failed`].
+    fn preview(
+        &self,
+        _props: &Props,
+        _records: &[SinkRecord],
+        _now_ms: i64,
+    ) -> Result<Option<Preview>, ConnectError> {
+        Ok(None)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod headers;
 pub mod kit;
 pub mod metrics;
 pub mod plugin;
+pub mod preview;
 pub mod record;
 pub mod task;
 #[cfg(any(test, feature = "testkit"))]

@@ -162,6 +162,18 @@ async fn sink_appends_the_java_text_of_values() {
     assert_eq!(fs::read_to_string(&file).expect("read"), expected);
 }
 
+#[test]
+fn preview_shows_the_line_of_each_record_and_touches_no_file() {
+    let Factory::Sink(make) = plugin("SinkConnector").factory else { panic!("not a sink") };
+    let batch = [record("t", 0, 0, text("x")), record("t", 0, 1, Datum::NULL)];
+    let preview = make().preview(&props(&[("file", "/no/such/folder/out.txt")]), &batch, 0);
+    let outputs = preview.expect("valid").expect("shown").outputs;
+    let shown: Vec<_> =
+        outputs.iter().map(|output| (&*output.target, &*output.content, &*output.records)).collect();
+    let file = "/no/such/folder/out.txt";
+    assert_eq!(shown, [(file, b"x\n".as_slice(), [0].as_slice()), (file, b"null\n", &[1])]);
+}
+
 #[tokio::test]
 async fn sink_that_cannot_create_its_file_fails_with_kafkas_text() {
     let error = new_sink()

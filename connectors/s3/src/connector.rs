@@ -5,11 +5,14 @@ use connect_core::config::{ConfigDef, ConfigReport, Props};
 use connect_core::connector::{Connector, ConnectorContext, SinkConnector};
 use connect_core::error::ConnectError;
 use connect_core::plugin::{Factory, PluginInfo};
+use connect_core::preview::Preview;
+use connect_core::record::SinkRecord;
 use connect_core::task::SinkTask;
 
 use crate::config::S3SinkConfig;
 use crate::settings::Settings;
 use crate::task::S3SinkTask;
+use crate::writer::preview;
 
 const CLASS: &str = "io.confluent.connect.s3.S3SinkConnector";
 const TASK_CLASS: &str = "io.confluent.connect.s3.S3SinkTask";
@@ -87,6 +90,15 @@ impl Connector for S3SinkConnector {
 impl SinkConnector for S3SinkConnector {
     fn task(&self) -> Box<dyn SinkTask> {
         Box::new(S3SinkTask::default())
+    }
+
+    fn preview(
+        &self,
+        props: &Props,
+        records: &[SinkRecord],
+        now_ms: i64,
+    ) -> Result<Option<Preview>, ConnectError> {
+        Ok(Some(preview(Settings::parse(props)?, records, now_ms)))
     }
 }
 

@@ -5,6 +5,7 @@
 //! partition that transforms left.
 
 mod file;
+mod preview;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use crate::time_zone::next_scheduled_ms;
 
 pub(crate) use file::{Chunk, ClosedFile};
 use file::{OpenFile, same_schema};
+pub(crate) use preview::preview;
 
 /// What becomes of records with a null value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

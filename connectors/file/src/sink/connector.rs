@@ -4,10 +4,13 @@ use connect_core::async_trait;
 use connect_core::config::{ConfigDef, Props};
 use connect_core::connector::{Connector, ConnectorContext, SinkConnector, SinkOffsetChanges};
 use connect_core::error::ConnectError;
+use connect_core::preview::{Preview, PreviewOutput};
+use connect_core::record::SinkRecord;
 use connect_core::task::SinkTask;
 
-use crate::config::{SinkConfig, VERSION};
+use crate::config::{SinkConfig, VERSION, named};
 use crate::sink::task::FileStreamSinkTask;
+use crate::sink::text::append_line;
 
 /// Appends records to a file.
 #[derive(Debug, Default)]
@@ -48,5 +51,22 @@ impl SinkConnector for FileStreamSinkConnector {
     fn alter_offsets(&self, _props: &Props, _offsets: &SinkOffsetChanges) -> Result<bool, ConnectError> {
         // Offsets are Kafka's own, and nothing here depends on them.
         Ok(true)
+    }
+
+    fn preview(
+        &self,
+        props: &Props,
+        records: &[SinkRecord],
+        _now_ms: i64,
+    ) -> Result<Option<Preview>, ConnectError> {
+        let config = SinkConfig::parse(props)?;
+        let target = named(config.file.as_ref()).unwrap_or("standard output");
+        let line = |(index, record): (usize, &SinkRecord)| {
+            let mut content = Vec::new();
+            append_line(&mut content, &record.value);
+            PreviewOutput { target: target.to_owned(), content, records: vec![index], note: None }
+        };
+        let outputs = records.iter().enumerate().map(line).collect();
+        Ok(Some(Preview { outputs, failed: Vec::new() }))
     }
 }

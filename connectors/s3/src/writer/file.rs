@@ -57,6 +57,13 @@ pub(super) struct Body {
     pub(super) lease: Lease,
 }
 
+impl Body {
+    /// Returns the number within the writer.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
 impl OpenFile {
     pub(super) fn new(record: &SinkRecord, encoded: String, is_tombstone: bool) -> Self {
         Self {
