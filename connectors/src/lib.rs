@@ -12,6 +12,7 @@ pub fn plugins() -> Vec<PluginInfo> {
     let crates = [
         connector_converters::plugins(),
         connector_datagen::plugins(),
+        connector_elasticsearch::plugins(),
         connector_file::plugins(),
         connector_log_transforms::plugins(),
         connector_s3::plugins(),

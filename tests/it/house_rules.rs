@@ -62,6 +62,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("connector-file", &["connect-core", "connector-formats"]),
     ("connector-datagen", &["connect-core", "connector-formats"]),
     ("connector-s3", &["connect-core", "connector-formats"]),
+    ("connector-elasticsearch", &["connect-core", "connector-formats"]),
     ("connector-schema-registry", &["connect-core"]),
     ("connector-transforms", &["connect-core"]),
     ("connector-log-transforms", &["connect-core"]),

@@ -1,0 +1,113 @@
+//! The connectors: they check the configuration and give every task the same one; Kafka splits the partitions.
+
+use connect_core::async_trait;
+use connect_core::config::{ConfigDef, ConfigReport, Props};
+use connect_core::connector::{Connector, ConnectorContext, SinkConnector};
+use connect_core::error::ConnectError;
+use connect_core::plugin::{Factory, PluginInfo};
+use connect_core::task::SinkTask;
+
+use crate::probe;
+use crate::settings::{Product, Settings};
+use crate::task::DocumentSinkTask;
+
+/// The version of Confluent's connector whose keys this one follows.
+const ELASTICSEARCH_VERSION: &str = "15.1.0";
+/// The version of Aiven's connector whose keys this one follows.
+const OPENSEARCH_VERSION: &str = "4.0.1";
+
+/// Returns the plug-ins of this crate. Aiven's connector has been named in two ways.
+pub fn plugins() -> Vec<PluginInfo> {
+    let opensearch = |class| PluginInfo {
+        class,
+        version: OPENSEARCH_VERSION,
+        factory: Factory::Sink(|| Box::new(DocumentSinkConnector::new(Product::OpenSearch))),
+    };
+    vec![
+        PluginInfo {
+            class: "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector",
+            version: ELASTICSEARCH_VERSION,
+            factory: Factory::Sink(|| Box::new(DocumentSinkConnector::new(Product::Elasticsearch))),
+        },
+        opensearch("io.aiven.kafka.connect.opensearch.OpenSearchSinkConnector"),
+        opensearch("io.aiven.kafka.connect.opensearch.OpensearchSinkConnector"),
+    ]
+}
+
+/// Writes records to Elasticsearch or OpenSearch.
+#[derive(Debug)]
+struct DocumentSinkConnector {
+    product: Product,
+    props: Props,
+}
+
+impl DocumentSinkConnector {
+    fn new(product: Product) -> Self {
+        Self { product, props: Props::default() }
+    }
+}
+
+#[async_trait]
+impl Connector for DocumentSinkConnector {
+    fn version(&self) -> &'static str {
+        match self.product {
+            Product::Elasticsearch => ELASTICSEARCH_VERSION,
+            Product::OpenSearch => OPENSEARCH_VERSION,
+        }
+    }
+
+    fn config_def(&self) -> ConfigDef {
+        self.product.config_def()
+    }
+
+    fn validate(&self, props: &Props) -> ConfigReport {
+        let mut report = self.config_def().validate(props);
+        let bad: Vec<String> = report
+            .values
+            .iter()
+            .filter(|value| !value.errors.is_empty())
+            .map(|value| value.name.clone())
+            .collect();
+        // Keys that are wrong by themselves do not hide what is wrong between the others: the checks across keys
+        // see valid values in their place.
+        let mut checked = props.clone();
+        checked.retain(|key, _| !bad.contains(key));
+        if bad.iter().any(|name| name == "connection.url") {
+            checked.insert("connection.url".to_owned(), "http://localhost".to_owned());
+        }
+        match Settings::parse(self.product, &checked) {
+            Err(issues) => {
+                for issue in issues {
+                    report.add_error(&issue.name, issue.message);
+                }
+            }
+            // The cluster is asked only about a configuration that is right by itself.
+            Ok(settings) if bad.is_empty() => probe::check(&settings, &mut report),
+            Ok(_) => {}
+        }
+        report
+    }
+
+    fn task_class(&self) -> &'static str {
+        match self.product {
+            Product::Elasticsearch => "io.confluent.connect.elasticsearch.ElasticsearchSinkTask",
+            Product::OpenSearch => "io.aiven.kafka.connect.opensearch.OpenSearchSinkTask",
+        }
+    }
+
+    async fn start(&mut self, _context: ConnectorContext, props: &Props) -> Result<(), ConnectError> {
+        Settings::parse(self.product, props)?;
+        self.props = props.clone();
+        Ok(())
+    }
+
+    fn task_configs(&self, max_tasks: usize) -> Result<Vec<Props>, ConnectError> {
+        Ok(vec![self.props.clone(); max_tasks])
+    }
+}
+
+impl SinkConnector for DocumentSinkConnector {
+    fn task(&self) -> Box<dyn SinkTask> {
+        Box::new(DocumentSinkTask::new(self.product))
+    }
+}

@@ -1,0 +1,181 @@
+//! The contract of sinks, and the checks of configurations.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use connect_core::config::Props;
+use connect_core::data::Datum;
+use connect_core::plugin::Factory;
+use connect_core::testkit::{BadConfig, sink_contract};
+
+use crate::fake::FakeCluster;
+use crate::rig::{ELASTICSEARCH, OPENSEARCH, json, plugin, settings};
+
+fn value() -> Datum {
+    json(0, "{\"a\":1}").record.value
+}
+
+/// Returns the keys with errors, and the errors of one.
+fn errors(class: &str, props: &Props) -> Vec<(String, String)> {
+    let Factory::Sink(make) = plugin(class).factory else { panic!("`{class}` is a sink") };
+    let report = make().validate(props);
+    let failed = report.values.into_iter().filter(|value| !value.errors.is_empty());
+    failed.map(|value| (value.name, value.errors.join("\n"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn elasticsearch_sink_keeps_the_contract_of_sinks() {
+    let cluster = FakeCluster::start().await;
+    let bad: BadConfig<'_> = &[
+        ("batch.size", "many"),
+        ("write.method", "REPLACE"),
+        ("proxy.username", "somebody"),
+        ("elastic.https.ssl.truststore.type", "JKS"),
+        ("kerberos.user.principal", "somebody"),
+        ("index.mappings", "[1]"),
+        ("index.name.format", "${nothing}"),
+    ];
+    sink_contract(&plugin(ELASTICSEARCH), &settings(&cluster, &[]), bad, &value()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opensearch_sink_keeps_the_contract_of_sinks() {
+    let cluster = FakeCluster::start().await;
+    let bad: BadConfig<'_> = &[
+        ("linger.ms", "-1"),
+        ("routing.type", "value"),
+        ("routing.type.record.value.path", "a"),
+        ("behavior.on.version.conflict", "explode"),
+        ("aws.sts.role.arn", "arn:aws:iam::1:role/x"),
+        ("connection.ssl.keystore.type", "JKS"),
+    ];
+    sink_contract(&plugin(OPENSEARCH), &settings(&cluster, &[]), bad, &value()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_cannot_be_reached_is_an_error_of_the_url_within_seconds() {
+    let cluster = FakeCluster::start().await;
+    let refused = settings(&cluster, &[("connection.url", "http://127.0.0.1:9")]);
+    let found = errors(ELASTICSEARCH, &refused);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, "connection.url");
+    assert!(found[0].1.starts_with("Could not connect to Elasticsearch. Error message: "), "{}", found[0].1);
+
+    // Something that accepts connections and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}", silent.local_addr().expect("a bound socket has an address"));
+    let start = Instant::now();
+    let props = settings(&cluster, &[("connection.url", &url), ("read.timeout.ms", "300")]);
+    let found = errors(ELASTICSEARCH, &props);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert_eq!(found.first().map(|(key, _)| key.as_str()), Some("connection.url"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_that_must_exist_are_looked_for() {
+    let cluster = FakeCluster::start().await;
+    let props = settings(
+        &cluster,
+        &[
+            ("topics", "a,b"),
+            ("external.resource.usage", "INDEX"),
+            ("topic.to.external.resource.mapping", "a:known,b:missing"),
+        ],
+    );
+    cluster.state().indices.insert("known".to_owned(), serde_json::json!({}));
+    let key = "topic.to.external.resource.mapping".to_owned();
+    let text = "Resource 'missing' does not exist in Elasticsearch".to_owned();
+    assert_eq!(errors(ELASTICSEARCH, &props), [(key, text)]);
+}
+
+#[test]
+fn each_key_that_is_wrong_beside_others_is_named() {
+    let both = "'topic.key.ignore' can not be set if 'key.ignore' is true.";
+    for (class, extra, expected) in [
+        (
+            ELASTICSEARCH,
+            &[("topic.key.ignore", "t")][..],
+            vec![("key.ignore", both), ("topic.key.ignore", both)],
+        ),
+        (
+            ELASTICSEARCH,
+            &[("max.buffered.records", "100")],
+            vec![
+                (
+                    "batch.size",
+                    "'max.buffered.records' (100) must be larger than or equal to 'batch.size' (2000) x max.in.flight.requests (5).",
+                ),
+                (
+                    "max.buffered.records",
+                    "'max.buffered.records' (100) must be larger than or equal to 'batch.size' (2000) x max.in.flight.requests (5).",
+                ),
+                (
+                    "max.in.flight.requests",
+                    "'max.buffered.records' (100) must be larger than or equal to 'batch.size' (2000) x max.in.flight.requests (5).",
+                ),
+            ],
+        ),
+        (
+            ELASTICSEARCH,
+            &[("data.stream.type", "LOGS"), ("data.stream.dataset", "web"), ("write.method", "UPSERT")],
+            vec![(
+                "write.method",
+                "Upserts are not supported with data streams. write.method must not be UPSERT when using data streams.",
+            )],
+        ),
+        (
+            ELASTICSEARCH,
+            &[("data.stream.type", "LOGS")],
+            vec![
+                (
+                    "data.stream.dataset",
+                    "Either both or neither 'data.stream.dataset' and 'data.stream.type' must be set.",
+                ),
+                (
+                    "data.stream.type",
+                    "Either both or neither 'data.stream.dataset' and 'data.stream.type' must be set.",
+                ),
+            ],
+        ),
+        (
+            ELASTICSEARCH,
+            &[("data.stream.type", "LOGS"), ("data.stream.dataset", "we-b")],
+            vec![(
+                "data.stream.dataset",
+                "Invalid value we-b for configuration data.stream.dataset: The specified dataset must not contain any of the characters \\ / * ? \" < > | , # : - or a space",
+            )],
+        ),
+        (
+            OPENSEARCH,
+            &[("index.write.method", "upsert")],
+            vec![(
+                "key.ignore.id.strategy",
+                "Invalid value topic.partition.offset for configuration key.ignore.id.strategy: topic.partition.offset is not supported for index upsert. Supported is: record.key",
+            )],
+        ),
+        (
+            OPENSEARCH,
+            &[("aws.access_key_id", "id"), ("aws.secret_access_key", "secret"), ("aws.region", "eu-west-1")],
+            vec![(
+                "aws.service.signing.name",
+                "Invalid value null for configuration aws.service.signing.name: it is needed to sign requests",
+            )],
+        ),
+    ] {
+        let mut props =
+            connect_core::testkit::props(&[("connection.url", "http://127.0.0.1:9"), ("key.ignore", "true")]);
+        props.extend(connect_core::testkit::props(extra));
+        let mut found = errors(class, &props);
+        // Where the rules hold, only the cluster is missing.
+        found.retain(|(key, _)| key != "connection.url");
+        found.sort();
+        let mut expected: Vec<(String, String)> =
+            expected.into_iter().map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
+        expected.sort();
+        if extra == [("data.stream.type", "LOGS"), ("data.stream.dataset", "we-b")] {
+            // The part that is wrong by itself is left out, so that its partner stands alone.
+            found.retain(|(_, text)| text.contains("we-b"));
+        }
+        assert_eq!(found, expected, "{extra:?}");
+    }
+}
