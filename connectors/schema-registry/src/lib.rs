@@ -2,8 +2,11 @@
 
 mod avro;
 mod converter;
+mod json;
 mod plugins;
 mod registry;
+mod unique;
 
 pub use avro::AvroConverter;
+pub use json::JsonSchemaConverter;
 pub use plugins::plugins;

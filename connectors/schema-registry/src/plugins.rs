@@ -3,7 +3,7 @@
 use connect_core::converter::Converter;
 use connect_core::plugin::{Factory, PluginInfo};
 
-use crate::AvroConverter;
+use crate::{AvroConverter, JsonSchemaConverter};
 
 /// The version of Confluent's converters whose behaviour these have.
 const VERSION: &str = "8.1.0";
@@ -14,9 +14,9 @@ fn converter<C: Converter + Default + 'static>() -> Box<dyn Converter> {
 
 /// Returns all converters of this crate.
 pub fn plugins() -> Vec<PluginInfo> {
-    vec![PluginInfo {
-        class: "io.confluent.connect.avro.AvroConverter",
-        version: VERSION,
-        factory: Factory::Converter(converter::<AvroConverter>),
-    }]
+    let plugin = |class, make| PluginInfo { class, version: VERSION, factory: Factory::Converter(make) };
+    vec![
+        plugin("io.confluent.connect.avro.AvroConverter", converter::<AvroConverter>),
+        plugin("io.confluent.connect.json.JsonSchemaConverter", converter::<JsonSchemaConverter>),
+    ]
 }

@@ -6,7 +6,6 @@ use connect_core::data::coerce::logical as convert;
 use connect_core::data::{Map, Value, java_map};
 use connect_core::error::ConnectError;
 
-use super::decode::unique;
 use super::encode::{write_bytes, write_long};
 use super::reader::Reader;
 
@@ -89,7 +88,7 @@ fn map(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectError> {
     loop {
         let count = reader.block()?;
         if count == 0 {
-            return Ok(Value::Map(Map { entries: convert::in_hash_order(unique(entries)) }));
+            return Ok(Value::Map(Map { entries: convert::in_hash_order(crate::unique::by_last(entries)) }));
         }
         for _ in 0..count {
             let key = decode(reader, depth + 1)?;

@@ -156,7 +156,7 @@ fn entries(
     loop {
         let count = reader.block()?;
         if count == 0 {
-            return Ok(Value::Map(Map { entries: convert::in_hash_order(unique(entries)) }));
+            return Ok(Value::Map(Map { entries: convert::in_hash_order(crate::unique::by_last(entries)) }));
         }
         for _ in 0..count {
             let entry = if is_key_first {
@@ -169,22 +169,4 @@ fn entries(
             entries.push(entry);
         }
     }
-}
-
-/// Drops entries whose key comes again; equal keys print alike, so a sort by their text brings them together.
-pub(super) fn unique(entries: Vec<(Value, Value)>) -> Vec<(Value, Value)> {
-    let mut last = std::collections::HashMap::with_capacity(entries.len());
-    for (index, (key, _)) in entries.iter().enumerate() {
-        last.insert(format!("{key:?}"), index);
-    }
-    if last.len() == entries.len() {
-        return entries;
-    }
-    let kept: std::collections::HashSet<usize> = last.into_values().collect();
-    entries
-        .into_iter()
-        .enumerate()
-        .filter(|(index, _)| kept.contains(index))
-        .map(|(_, entry)| entry)
-        .collect()
 }

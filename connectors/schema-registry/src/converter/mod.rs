@@ -28,6 +28,8 @@ pub trait Format: Default + Send + Sync + 'static {
     const KIND: &'static str;
     /// The format's name in error texts.
     const NAME: &'static str;
+    /// Whether null is written as a value, rather than as a tombstone, when it has a schema.
+    const WRITES_NULL: bool = false;
     /// What reading data of one schema needs.
     type Reader: Send + Sync;
     /// What writing data of one schema needs.
@@ -73,7 +75,7 @@ pub trait Format: Default + Send + Sync + 'static {
     /// Fails with a data error when the payload was not written with the schema.
     fn read(&self, reader: &Self::Reader, payload: &Bytes) -> Result<Datum, ConnectError>;
 
-    /// Appends what follows the schema's id; `false` makes the record a tombstone.
+    /// Appends what follows the schema's id.
     ///
     /// # Errors
     /// Fails with a data error when the value is not one of the schema.

@@ -174,7 +174,7 @@ impl<F: Format> RegistryConverter<F> {
         schema: Option<&SchemaRef>,
         value: &Value,
     ) -> Result<Option<Bytes>, ConnectError> {
-        if value.is_null() {
+        if value.is_null() && (schema.is_none() || !F::WRITES_NULL) {
             return match schema {
                 Some(schema) if !schema.optional => {
                     Err(ConnectError::data("Found null value for non-optional schema"))
@@ -236,7 +236,7 @@ impl<F: Format> Converter for RegistryConverter<F> {
     }
 
     async fn prepare_write(&self, topic: &str, datum: &Datum) -> Result<(), ConnectError> {
-        if datum.is_null() {
+        if datum.is_null() && (datum.schema().is_none() || !F::WRITES_NULL) {
             return Ok(());
         }
         let ready = self.ready()?;
