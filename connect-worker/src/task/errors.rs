@@ -36,6 +36,18 @@ config! {
     }
 }
 
+impl ErrorConfig {
+    /// Returns whether failed records are skipped.
+    pub(crate) fn tolerates(&self) -> bool {
+        self.tolerance == "all"
+    }
+
+    /// Returns the topic for failed records.
+    pub(crate) fn dlq_topic(&self) -> Option<&str> {
+        Some(self.dlq_topic.trim()).filter(|topic| !topic.is_empty())
+    }
+}
+
 /// Where a record failed; names as in Kafka Connect's `Stage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -108,7 +120,7 @@ impl ErrorPolicy {
 
     /// Returns whether failed records are skipped.
     pub(crate) fn tolerates(&self) -> bool {
-        self.config.tolerance == "all"
+        self.config.tolerates()
     }
 
     /// Returns whether sink tasks get an errant record reporter.
@@ -142,6 +154,14 @@ impl ErrorPolicy {
         tokio::select! {
             () = self.stop.cancelled() => false,
             () = tokio::time::sleep(delay.min(left)) => true,
+        }
+    }
+
+    /// Waits for a converter's preparation, `None` when the task stops before it is done.
+    pub(crate) async fn unless_stopping<T>(&self, preparation: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            () = self.stop.cancelled() => None,
+            prepared = preparation => Some(prepared),
         }
     }
 

@@ -108,17 +108,37 @@ impl SinkPipeline {
     ) -> Result<Option<Option<SinkRecord>>, ConnectError> {
         let started = Instant::now();
         let mut attempt = 0;
-        while failure.error.is_retriable() && self.errors.retry(started, attempt).await {
-            attempt += 1;
-            match self.try_convert(*raw) {
-                Ok(record) => return Ok(Some(record)),
-                Err((returned, error)) => (raw, failure) = (returned, error),
+        while failure.error.is_retriable() {
+            // A converter may only lack a schema: what it can fetch at once costs no wait and no attempt.
+            match self.prepare(&raw).await {
+                Ok(()) => match self.try_convert(*raw) {
+                    Ok(record) => return Ok(Some(record)),
+                    Err((returned, error)) => (raw, failure) = (returned, error),
+                },
+                Err(error) => failure = error,
             }
+            if !failure.error.is_retriable() || !self.errors.retry(started, attempt).await {
+                break;
+            }
+            attempt += 1;
         }
         if failure.error.is_retriable() && self.errors.is_stopping() {
             return Ok(None);
         }
         self.errors.handle(&FailedRecord::Raw(&raw), failure).map(|()| Some(None))
+    }
+
+    /// Lets the converters fetch what they need for a record. When the task stops meanwhile, the conversion fails as
+    /// before.
+    async fn prepare(&self, raw: &RawRecord) -> Result<(), Failure> {
+        let parts =
+            [(&self.key, Stage::KeyConverter, &raw.key), (&self.value, Stage::ValueConverter, &raw.value)];
+        for (named, stage, bytes) in parts {
+            let preparation = named.converter.prepare(&raw.topic, std::slice::from_ref(bytes));
+            let prepared = self.errors.unless_stopping(preparation).await.unwrap_or(Ok(()));
+            prepared.map_err(|error| Failure { stage, class: named.class, error })?;
+        }
+        Ok(())
     }
 
     /// Converts a record, or gives it back with what failed. Nothing of the record is copied: it moves on as the
@@ -255,8 +275,59 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn record_that_could_still_succeed_is_not_skipped_when_the_task_stops() {
+    /// A converter whose registry is away for the first few preparations.
+    struct LateRegistry {
+        outages_left: std::sync::atomic::AtomicUsize,
+        is_fetched: std::sync::atomic::AtomicBool,
+    }
+
+    #[connect_core::async_trait]
+    impl Converter for LateRegistry {
+        fn configure(&mut self, _: &Props, _: ConverterRole) -> Result<(), ConnectError> {
+            Ok(())
+        }
+
+        fn config_def(&self) -> ConfigDef {
+            ConfigDef::default()
+        }
+
+        async fn prepare(&self, _: &str, _: &[Option<bytes::Bytes>]) -> Result<(), ConnectError> {
+            use std::sync::atomic::Ordering::Relaxed;
+            if self.outages_left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+                return Err(ConnectError::retriable("the registry is away"));
+            }
+            self.is_fetched.store(true, Relaxed);
+            Ok(())
+        }
+
+        fn to_connect_data(
+            &self,
+            _: &str,
+            _: Option<&connect_core::record::RawHeaders>,
+            _: Option<&bytes::Bytes>,
+            _: &mut BytesMut,
+        ) -> Result<Datum, ConnectError> {
+            match self.is_fetched.load(std::sync::atomic::Ordering::Relaxed) {
+                true => Ok(Datum::schemaless(Value::Int32(1))),
+                false => Err(ConnectError::retriable("not fetched yet")),
+            }
+        }
+
+        fn from_connect_data(
+            &self,
+            _: &str,
+            _: Option<&SchemaRef>,
+            _: &Value,
+        ) -> Result<Option<bytes::Bytes>, ConnectError> {
+            Ok(None)
+        }
+    }
+
+    fn late(outages: usize) -> Box<LateRegistry> {
+        Box::new(LateRegistry { outages_left: outages.into(), is_fetched: false.into() })
+    }
+
+    fn pipeline(settings: &[(&str, &str)], stop: CancellationToken) -> SinkPipeline {
         let props = |pairs: &[(&str, &str)]| -> Props {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
@@ -269,17 +340,16 @@ mod tests {
             ("offset.storage.file.filename", "/nonexistent/offsets"),
         ]);
         let worker = WorkerConfig::parse(&worker, WorkerMode::Standalone, &registry).expect("worker");
-        let connector = props(&[("errors.tolerance", "all"), ("errors.retry.timeout", "-1")]);
+        let connector = props(settings);
         let id = TaskId { connector: Arc::from("c"), task: 0 };
         let metrics = MetricsRegistry::for_tests().sink_task(&id, Default::default());
-        let stop = CancellationToken::new();
-        stop.cancel();
         let config = ErrorPolicy::parse(&connector).expect("config");
         let errors = ErrorPolicy::new(config, id, Arc::clone(&metrics.errors), None, stop);
-        let mut pipeline = SinkPipeline::new(&worker, &connector, &registry, errors, TopicsSeen::default())
-            .expect("pipeline");
-        pipeline.value.converter = Box::new(BusyRegistry);
-        let raw = |offset, value: Option<&'static str>| RawRecord {
+        SinkPipeline::new(&worker, &connector, &registry, errors, TopicsSeen::default()).expect("pipeline")
+    }
+
+    fn raw(offset: i64, value: Option<&'static str>) -> RawRecord {
+        RawRecord {
             topic: Arc::from("t"),
             partition: 0,
             offset,
@@ -288,7 +358,38 @@ mod tests {
             key: None,
             value: value.map(|text| bytes::Bytes::from_static(text.as_bytes())),
             headers: None,
-        };
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn batch_waits_for_a_registry_that_comes_back_and_loses_nothing() {
+        let settings = [("errors.tolerance", "all"), ("errors.retry.timeout", "-1")];
+        let mut pipeline = pipeline(&settings, CancellationToken::new());
+        pipeline.value.converter = late(3);
+        let mut batch = RawBatch { records: vec![raw(4, Some("v")), raw(5, Some("v"))] };
+        let (mut records, mut consumed) = (Vec::new(), Offsets::new());
+        pipeline.convert(&mut batch, &mut records, &mut consumed).await.expect("the registry came back");
+        assert_eq!(records.len(), 2);
+        assert_eq!(consumed, Offsets::from([(TopicPartition::new("t", 0), 6)]));
+    }
+
+    #[tokio::test]
+    async fn registry_that_stays_away_fails_the_task_without_consuming_the_record() {
+        let mut pipeline = pipeline(&[], CancellationToken::new());
+        pipeline.value.converter = late(1);
+        let mut batch = RawBatch { records: vec![raw(4, Some("v"))] };
+        let (mut records, mut consumed) = (Vec::new(), Offsets::new());
+        let error = pipeline.convert(&mut batch, &mut records, &mut consumed).await.expect_err("no retries");
+        assert!(error.trace().contains("the registry is away"), "{}", error.trace());
+        assert!(records.is_empty() && consumed.is_empty());
+    }
+
+    #[tokio::test]
+    async fn record_that_could_still_succeed_is_not_skipped_when_the_task_stops() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let mut pipeline = pipeline(&[("errors.tolerance", "all"), ("errors.retry.timeout", "-1")], stop);
+        pipeline.value.converter = Box::new(BusyRegistry);
         let mut batch = RawBatch { records: vec![raw(4, None), raw(5, Some("v")), raw(6, None)] };
         let (mut records, mut consumed) = (Vec::new(), Offsets::new());
         pipeline.convert(&mut batch, &mut records, &mut consumed).await.expect("nothing failed");

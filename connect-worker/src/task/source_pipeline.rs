@@ -75,7 +75,7 @@ impl SourcePipeline {
         let started = Instant::now();
         let mut attempt = 0;
         loop {
-            match self.try_convert(record) {
+            match self.try_convert(record).await {
                 Ok(converted) => return Ok(converted),
                 Err(failure) => {
                     if failure.error.is_retriable() && self.errors.retry(started, attempt).await {
@@ -88,16 +88,42 @@ impl SourcePipeline {
         }
     }
 
-    fn try_convert(&self, record: &SourceRecord) -> Result<Option<Converted>, Failure> {
+    async fn try_convert(&self, record: &SourceRecord) -> Result<Option<Converted>, Failure> {
         if self.chain.is_empty() {
-            return self.encode(&record.record).map(Some);
+            return self.encode_prepared(&record.record).await.map(Some);
         }
         let mut changed = record.record.clone();
         let outcome = self.chain.apply(&mut changed, Position { kafka_offset: None });
         match outcome.map_err(|(class, error)| Failure { stage: Stage::Transformation, class, error })? {
-            Outcome::Keep => self.encode(&changed).map(Some),
+            Outcome::Keep => self.encode_prepared(&changed).await.map(Some),
             Outcome::Drop => Ok(None),
         }
+    }
+
+    /// Encodes a record; a converter may only lack a schema, which is then registered.
+    async fn encode_prepared(&self, record: &ConnectRecord) -> Result<Converted, Failure> {
+        match self.encode(record) {
+            Err(failure) if failure.error.is_retriable() => {
+                self.prepare(record).await?;
+                self.encode(record)
+            }
+            encoded => encoded,
+        }
+    }
+
+    /// Lets the converters fetch what they need for a record. When the task stops meanwhile, the conversion fails as
+    /// before.
+    async fn prepare(&self, record: &ConnectRecord) -> Result<(), Failure> {
+        let parts = [
+            (&self.key, Stage::KeyConverter, &record.key),
+            (&self.value, Stage::ValueConverter, &record.value),
+        ];
+        for (named, stage, datum) in parts {
+            let preparation = named.converter.prepare_write(&record.topic, datum);
+            let prepared = self.errors.unless_stopping(preparation).await.unwrap_or(Ok(()));
+            prepared.map_err(|error| Failure { stage, class: named.class, error })?;
+        }
+        Ok(())
     }
 
     fn encode(&self, record: &ConnectRecord) -> Result<Converted, Failure> {
