@@ -11,6 +11,7 @@ pub mod jvm_connect;
 pub mod kafka;
 pub mod oracle;
 pub mod process;
+pub mod registry;
 pub mod rest;
 pub mod s3;
 pub mod secured_kafka;

