@@ -3,8 +3,11 @@
 //!
 //! `make bench` runs it. `SLUICE_BENCH_RECORDS` sets the number of records (1,000,000), `SLUICE_BENCH_RUNS` how often
 //! each path is run (3; the best is the warm figure).
+//!
+//! `bench fleet` and `bench fleet jvm` measure a group of three workers instead, with `SLUICE_BENCH_SINKS` sinks (200).
 #![expect(clippy::print_stdout, reason = "the benchmark's output is its result")]
 
+mod fleet;
 mod floor;
 mod load;
 mod measure;
@@ -35,9 +38,17 @@ fn main() {
         println!("{bytes} bytes");
         return;
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    if let [_, mode, kind @ ..] = arguments.as_slice()
+        && mode == "fleet"
+    {
+        let is_jvm = kind.first().is_some_and(|kind| kind == "jvm");
+        let sinks = number("SLUICE_BENCH_SINKS", 200) as usize;
+        return runtime
+            .block_on(fleet::run(if is_jvm { fleet::Kind::Jvm } else { fleet::Kind::Sluice }, sinks));
+    }
     let records = number("SLUICE_BENCH_RECORDS", 1_000_000);
     let runs = number("SLUICE_BENCH_RUNS", 3);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(run(records, runs));
 }
 

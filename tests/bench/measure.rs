@@ -60,10 +60,18 @@ impl Meter {
 
 /// Returns the peak resident memory of a process in MiB.
 pub(crate) fn peak_mib(pid: u32) -> u64 {
+    kib(pid, "VmHWM:") / 1_024
+}
+
+/// Returns the resident memory of a process in KiB.
+pub(crate) fn resident_kib(pid: u32) -> u64 {
+    kib(pid, "VmRSS:")
+}
+
+fn kib(pid: u32, key: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kilobytes / 1_024
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("a size");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 fn cpu_time(pid: u32) -> Duration {

@@ -100,6 +100,14 @@ impl Member {
         self.api().url().trim_start_matches("http://").to_owned()
     }
 
+    /// Returns the worker's process id.
+    pub fn pid(&self) -> u32 {
+        match self {
+            Member::Jvm(worker) => worker.pid(),
+            Member::Sluice(worker) => worker.pid(),
+        }
+    }
+
     /// Kills the worker at once, as a power cut would.
     pub fn kill(&mut self) {
         match self {
