@@ -105,7 +105,6 @@ impl World {
         loop {
             let missing = missing(&self.file, self.produced);
             if missing.is_empty() {
-                println!("{what}: data after {:?}", started.elapsed());
                 return started.elapsed();
             }
             assert!(started.elapsed() < LIMIT, "{what}: {missing:?} are not written");

@@ -29,7 +29,7 @@ enum Type {
     Text,
     Number,
     Strings,
-    ConnectorType,
+    Direction,
     Bean(&'static Bean),
     Beans(&'static Bean),
 }
@@ -76,7 +76,7 @@ pub(crate) static CONNECTOR_INFO: Bean = Bean {
         field("name", Type::Text),
         field("config", Type::Strings),
         field("tasks", Type::Beans(&TASK_ID)),
-        field("type", Type::ConnectorType),
+        field("type", Type::Direction),
     ],
 };
 
@@ -94,7 +94,7 @@ pub(crate) static CONNECTOR_STATE_INFO: Bean = Bean {
         field("name", Type::Text),
         field("connector", Type::Bean(&CONNECTOR_STATE)),
         field("tasks", Type::Beans(&TASK_STATE)),
-        field("type", Type::ConnectorType),
+        field("type", Type::Direction),
     ],
 };
 
@@ -179,7 +179,7 @@ fn valued(node: Node, ty: &Type, chain: &str) -> Result<Json, String> {
             let value = |value: Option<String>| value.map_or(Json::Null, Json::String);
             Json::Object(props.into_iter().map(|(key, text)| (key, value(text))).collect())
         })),
-        Type::ConnectorType => connector_type(node, chain),
+        Type::Direction => connector_type(node, chain),
         Type::Bean(bean) => bound(node, bean, chain),
         Type::Beans(bean) => beans(node, bean, chain),
     }
