@@ -64,6 +64,13 @@ pub trait PluginCatalog: Send + Sync {
     /// # Errors
     /// Fails when the configuration does not lead to a connector plug-in.
     fn validate(&self, props: &RawProps) -> Result<Validation, ValidateError>;
+
+    /// Returns what a connector with this configuration would do with the records, each a JSON object. Waits for
+    /// services that converters ask: called where blocking is allowed.
+    ///
+    /// # Errors
+    /// Fails when the configuration is invalid or a record cannot be read.
+    fn preview(&self, props: &RawProps, records: Vec<Json>) -> Result<Json, HerderError>;
 }
 
 /// Puts the values of `${…}` references into a configuration. May read files: called off the herder.
@@ -179,6 +186,12 @@ pub trait LeaderClient: Send + Sync {
         member_id: &str,
         key: Option<&SessionKey>,
     ) -> Result<(), HerderError>;
+
+    /// Checks that a worker answers at a URL.
+    ///
+    /// # Errors
+    /// Fails with what came instead.
+    async fn find_worker(&self, url: &str) -> Result<(), String>;
 }
 
 /// How requests of other workers are to be checked.

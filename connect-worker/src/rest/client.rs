@@ -76,6 +76,14 @@ impl fmt::Display for ClientError {
     }
 }
 
+impl ClientError {
+    /// Returns what went wrong, without what was being done.
+    pub(crate) fn cause(&self) -> &str {
+        let (ClientError::Start(text) | ClientError::Io(text) | ClientError::Other(text)) = self;
+        text
+    }
+}
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -238,6 +246,7 @@ mod tests {
             while !text.contains("\r\n\r\n") || (text.contains("content-length: 2") && !text.ends_with("{}"))
             {
                 let count = stream.read(&mut buffer).await.expect("a request");
+                assert_ne!(count, 0, "the client hung up: {text}");
                 text.push_str(&String::from_utf8_lossy(&buffer[..count]));
             }
             stream.write_all(answer.as_bytes()).await.expect("the client reads");

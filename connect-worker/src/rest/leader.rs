@@ -64,6 +64,10 @@ impl LeaderClient for Peers {
         let path = format!("/cluster/departures/{}", encoded(member_id));
         self.tell(Method::PUT, leader_url, &path, Some(body.into()), key).await
     }
+
+    async fn find_worker(&self, url: &str) -> Result<(), String> {
+        self.find(url).await
+    }
 }
 
 /// Returns what the leader answered as if the herder had said it here.

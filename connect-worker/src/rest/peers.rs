@@ -92,7 +92,13 @@ impl Peers {
         let url = format!("{}{path}?forward={forward}{query}", url.trim_end_matches('/'));
         tracing::debug!(url, %method, "forwarding request");
         let body = body.map(|body| Bytes::from(body.to_string()));
-        self.call(Outgoing { method, url, headers, body }, expects).await
+        let (asked, target) = (method.clone(), url.clone());
+        self.call(Outgoing { method, url, headers, body }, expects).await.map_err(|failure| {
+            if let Failure::Unreached(error) = &failure {
+                tracing::error!(method = %asked, url = target, %error, "asking another worker");
+            }
+            failure.into()
+        })
     }
 
     /// Sends a request of this worker itself, signed when there is a key.
@@ -111,7 +117,26 @@ impl Peers {
             let signed = body.as_deref().unwrap_or_default();
             signature::sign(&mut headers, &self.signs_with, key, signed).map_err(RestError::internal)?;
         }
-        self.call(Outgoing { method, url, headers, body }, None).await
+        // What a failure means is told by whoever asks: most are tried again.
+        self.call(Outgoing { method, url, headers, body }, None).await.map_err(RestError::from)
+    }
+
+    /// Checks that a worker answers at a URL, whatever it says.
+    ///
+    /// # Errors
+    /// Fails with what came instead.
+    pub(crate) async fn find(&self, url: &str) -> Result<(), String> {
+        let url = url.to_owned();
+        let asked = Outgoing { method: Method::GET, url, headers: HeaderMap::new(), body: None };
+        let Incoming { status, body } =
+            self.client.send(asked).await.map_err(|error| error.cause().to_owned())?;
+        let answer: Json = serde_json::from_slice(&body).unwrap_or_default();
+        let is_worker = answer.get("kafka_cluster_id").is_some() || answer.get("error_code").is_some();
+        // With a login in front of it a worker says nothing of itself.
+        if is_worker || matches!(status, 401 | 403) {
+            return Ok(());
+        }
+        Err(format!("something else than a worker of Kafka Connect answers, with status {status}"))
     }
 
     /// Checks a request that came from another worker.
@@ -127,14 +152,32 @@ impl Peers {
         signature::check(signature, body, session, &self.accepts)
     }
 
-    async fn call(&self, outgoing: Outgoing, expects: Option<&'static Bean>) -> Result<Answered, RestError> {
+    async fn call(&self, outgoing: Outgoing, expects: Option<&'static Bean>) -> Result<Answered, Failure> {
         let (method, url) = (outgoing.method.clone(), outgoing.url.clone());
-        let failed = |error: ClientError| {
-            tracing::error!(%method, url, error = %error, "asking another worker");
-            RestError::internal(error.to_string())
-        };
-        let incoming = self.client.send(outgoing).await.map_err(failed)?;
-        understood(&incoming, expects)
+        let incoming = self.client.send(outgoing).await.map_err(Failure::Unreached)?;
+        let answered = understood(&incoming, expects).inspect_err(|error| {
+            if error.status() == StatusCode::INTERNAL_SERVER_ERROR && incoming.status != 500 {
+                tracing::warn!(%method, url, status = incoming.status, %error, "another worker did not answer as wanted");
+            }
+        });
+        answered.map_err(Failure::Refused)
+    }
+}
+
+/// Why another worker did not do what it was asked.
+enum Failure {
+    /// It was not reached, or gave no answer.
+    Unreached(ClientError),
+    /// It answered otherwise than wanted.
+    Refused(RestError),
+}
+
+impl From<Failure> for RestError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unreached(error) => RestError::internal(error.to_string()),
+            Failure::Refused(error) => error,
+        }
     }
 }
 

@@ -4,13 +4,15 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use connect_cluster::connection::{ConnectionSettings, Directory};
 use connect_core::kit::SystemClock;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::WorkerConfig;
+use crate::config::internal::InternalTopic;
 use crate::herder::{Herder, HerderHandle, StopReport};
-use crate::kafka::admin::{Admin, AdminError};
+use crate::kafka::admin::Admin;
 use crate::obs::logging::LogControl;
 use crate::obs::metrics::{MetricsOptions, MetricsRegistry, Windows};
 use crate::rest::{
@@ -18,6 +20,7 @@ use crate::rest::{
     WorkerInfo, admin_router, main_router,
 };
 use crate::shutdown::Phases;
+use crate::worker::group;
 
 /// The version of Kafka Connect that this worker answers as.
 pub(super) const KAFKA_VERSION: &str = "4.3.1";
@@ -49,15 +52,14 @@ pub(super) struct Frame {
     pub(super) metrics: Arc<MetricsRegistry>,
     pub(super) readiness: Readiness,
     pub(super) rest: RestConfig,
-    listeners: BoundListeners,
 }
 
 impl Frame {
-    /// Binds the listeners of a worker.
+    /// Binds the listeners of a worker, which do not answer yet.
     ///
     /// # Errors
     /// Fails with the exit code, after telling why.
-    pub(super) async fn set_up(worker: WorkerConfig) -> Result<Self, u8> {
+    pub(super) async fn set_up(worker: WorkerConfig) -> Result<(Self, BoundListeners), u8> {
         let rest = RestConfig::from_props(worker.originals()).map_err(|error| unusable(&error))?;
         let listeners = BoundListeners::bind(&rest).await.map_err(|error| unusable(&error))?;
         let own_address = own_address();
@@ -69,22 +71,28 @@ impl Frame {
         let bootstrap_servers = bootstrap_servers(&worker);
         tracing::info!(version = BUILD, %worker_id, bootstrap_servers, "starting worker");
         let readiness = Readiness::default();
-        Ok(Self { worker: Arc::new(worker), worker_id, url, peers, metrics, readiness, rest, listeners })
+        let worker = Arc::new(worker);
+        Ok((Self { worker, worker_id, url, peers, metrics, readiness, rest }, listeners))
     }
 
     /// Begins to answer requests.
-    pub(super) fn serve(self, herder: HerderHandle, log: Arc<LogControl>) -> RestServer {
+    pub(super) fn serve(
+        &self,
+        listeners: BoundListeners,
+        herder: HerderHandle,
+        log: Arc<LogControl>,
+    ) -> RestServer {
         let levels: Arc<dyn LevelControl> = log;
-        let metrics = self.metrics;
+        let metrics = Arc::clone(&self.metrics);
         let admin = LoggerState::new(levels.clone(), self.peers.is_some().then(|| herder.clone()));
         let state = RestState {
             herder,
-            readiness: self.readiness,
+            readiness: self.readiness.clone(),
             levels: levels.clone(),
-            peers: self.peers,
+            peers: self.peers.clone(),
             metrics: Arc::new(move || metrics.render()),
         };
-        self.listeners.serve(&main_router(state, &self.rest), &admin_router(admin))
+        listeners.serve(&main_router(state, &self.rest), &admin_router(admin))
     }
 }
 
@@ -132,20 +140,41 @@ pub(super) async fn stop(
     if code == 0 && (has_left_something || !overdue.is_empty()) { UNUSABLE } else { code }
 }
 
-/// Asks the brokers for the id of their cluster, and says every few seconds that none answers.
+/// Asks the brokers for the id of their cluster, and says every few seconds that none answers, and why.
 ///
 /// # Errors
-/// Fails as the admin client does.
-pub(super) async fn cluster_id(worker: &WorkerConfig) -> Result<String, AdminError> {
-    let mut asked = Box::pin(async { Admin::new(worker.originals())?.cluster_id().await });
+/// Fails as the admin client does, and when the brokers can never answer this client.
+pub(super) async fn cluster_id(worker: &WorkerConfig) -> Result<String, String> {
+    let props = match worker.distributed() {
+        // The session time-out of the group is none of a client.
+        Some(_) => InternalTopic::Configs.admin_props(worker),
+        None => worker.originals().clone(),
+    };
+    let mut asked = Box::pin(async { Admin::new(&props)?.cluster_id().await });
     loop {
         match tokio::time::timeout(PATIENCE, &mut asked).await {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => return outcome.map_err(|error| error.to_string()),
             Err(_) => {
                 let bootstrap_servers = bootstrap_servers(worker);
-                tracing::warn!(bootstrap_servers, "no answer from the brokers yet; still trying");
+                let reason = silence(worker).await?;
+                tracing::warn!(bootstrap_servers, reason, "no answer from the brokers yet; still trying");
             }
         }
+    }
+}
+
+/// Returns why brokers do not answer: a client that is asked to connect in vain keeps that to itself.
+///
+/// # Errors
+/// Fails with the reason when no retry can help.
+async fn silence(worker: &WorkerConfig) -> Result<String, String> {
+    let settings = ConnectionSettings::from_props(worker.originals()).map_err(|error| error.to_string())?;
+    let mut brokers = Directory::new(settings);
+    match tokio::time::timeout(PATIENCE, brokers.connect_any()).await {
+        Ok(Err(error)) if error.is_retriable() => Ok(error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Ok(_)) => Ok("a broker answers by now".to_owned()),
+        Err(_) => Ok("connections are neither accepted nor refused".to_owned()),
     }
 }
 
@@ -167,6 +196,7 @@ fn bootstrap_servers(worker: &WorkerConfig) -> &str {
 /// Returns how the workers of a group speak with each other.
 fn peers(worker: &WorkerConfig) -> Result<Option<Peers>, String> {
     let Some(mode) = worker.distributed() else { return Ok(None) };
+    group::check(mode)?;
     let (signs_with, accepts) =
         (&mode.inter_worker_signature_algorithm, &mode.inter_worker_verification_algorithms);
     Peers::new(worker.originals(), signs_with, accepts).map(Some)

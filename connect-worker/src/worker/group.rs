@@ -14,6 +14,11 @@ use crate::herder::ports::Group;
 
 /// By this a worker is told from a JVM worker: its client id begins or ends with it.
 const MARK: &str = "sluice";
+/// Algorithms that can make session keys.
+const KEY_ALGORITHMS: [&str; 6] =
+    ["HmacMD5", "HmacSHA1", "HmacSHA224", "HmacSHA256", "HmacSHA384", "HmacSHA512"];
+/// Java makes no shorter ones.
+const LEAST_KEY_BITS: u32 = 40;
 
 /// Why a membership cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,35 @@ pub(super) fn join(
 ) -> Result<Membership, JoinError> {
     let (handle, events) = membership::spawn(settings(worker, mode, worker_id, url)?)?;
     Ok(Membership { handle, events })
+}
+
+/// Checks what only a worker of a group can have wrong and no single key shows, with Kafka Connect's texts.
+///
+/// # Errors
+/// Fails with what is wrong.
+pub(super) fn check(mode: &DistributedConfig) -> Result<(), String> {
+    let algorithm = &mode.inter_worker_key_generation_algorithm;
+    if !KEY_ALGORITHMS.iter().any(|known| known.eq_ignore_ascii_case(algorithm)) {
+        return Err(format!(
+            "Invalid value {algorithm} for configuration inter.worker.key.generation.algorithm: the algorithm is not \
+             supported; the supported algorithms are: {}",
+            KEY_ALGORITHMS.join(", ")
+        ));
+    }
+    if let Some(size) = mode.inter_worker_key_size.filter(|size| *size < LEAST_KEY_BITS) {
+        return Err(format!(
+            "Unable to create key generator with algorithm {algorithm} and key size {size}: Key length must be at \
+             least {LEAST_KEY_BITS} bits"
+        ));
+    }
+    if mode.heartbeat_interval_ms >= mode.session_timeout_ms {
+        return Err(format!(
+            "Heartbeat must be set lower than the session timeout: `heartbeat.interval.ms` is {}, \
+             `session.timeout.ms` is {}",
+            mode.heartbeat_interval_ms, mode.session_timeout_ms
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the herder's settings for the group.
@@ -172,6 +206,44 @@ mod tests {
         );
         let fleet = fleet_settings(&worker, mode, "http://h:8083/");
         assert_eq!((fleet.max_delay, fleet.key.ttl), (Duration::from_secs(300), Duration::from_millis(9)));
+    }
+
+    #[test]
+    fn keys_that_cannot_be_made_and_heartbeats_longer_than_a_session_are_refused() {
+        let checked = |key: &str, value: &str| {
+            let pairs = [
+                ("bootstrap.servers", "b:1"),
+                ("key.converter", "String"),
+                ("value.converter", "String"),
+                ("group.id", "g"),
+                ("config.storage.topic", "c"),
+                ("offset.storage.topic", "o"),
+                ("status.storage.topic", "s"),
+                (key, value),
+            ];
+            let props = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let worker = WorkerConfig::parse(&props, WorkerMode::Distributed, &registry()).expect("valid");
+            check(worker.distributed().expect("distributed"))
+        };
+        for (key, good, bad, text) in [
+            (
+                "inter.worker.key.generation.algorithm",
+                "hmacsha512",
+                "AES",
+                "Invalid value AES for configuration",
+            ),
+            ("inter.worker.key.size", "40", "39", "key size 39: Key length must be at least 40 bits"),
+            (
+                "heartbeat.interval.ms",
+                "9999",
+                "10000",
+                "Heartbeat must be set lower than the session timeout",
+            ),
+        ] {
+            assert_eq!(checked(key, good), Ok(()), "{key}");
+            let refusal = checked(key, bad).expect_err(key);
+            assert!(refusal.contains(text), "{refusal}");
+        }
     }
 
     #[test]

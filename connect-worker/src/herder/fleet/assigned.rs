@@ -15,6 +15,7 @@ use crate::herder::work::Message;
 impl Herder {
     pub(super) fn on_assigned(&mut self, generation: i32, place: Place) {
         self.status.set_generation(generation);
+        self.stages.complete_lasting();
         let Some(fleet) = self.fleet.as_mut() else { return };
         let assignment = &place.assignment;
         tracing::info!(
@@ -58,6 +59,7 @@ impl Herder {
             messages.send(Message::Fleet(FleetMessage::Kind { is_own })).ok();
         });
         self.told.send_modify(|told| told.session.is_sessioned = is_sessioned);
+        self.check_leader_address();
         self.place_work();
         self.begin_release();
         self.judge();
@@ -97,6 +99,8 @@ impl Herder {
         fleet.sync = Sync::Settled;
         fleet.changed.clear();
         let leads = fleet.leads();
+        // Harnesses of Kafka Connect wait for this line.
+        tracing::info!("Starting connectors and tasks using config offset {}", self.state.offset);
         self.place_work();
         if leads {
             self.lead();

@@ -16,6 +16,7 @@ const CLAIM_PAUSE: Duration = Duration::from_millis(250);
 
 impl Herder {
     pub(super) fn on_leading(&mut self, leading: Leading) {
+        self.check_member_addresses(&leading.round);
         let check = offset_check(&leading.round, self.state.offset);
         let Some(fleet) = self.fleet.as_mut() else { return };
         fleet.leading = Some(leading);
@@ -86,7 +87,8 @@ impl Herder {
 
     pub(super) fn on_claimed(&mut self, outcome: Result<(), ConfigWriteError>) {
         let Err(error) = outcome else { return };
-        tracing::warn!(error = %error.into_error().context(), "claiming the right to write the config topic");
+        let error = error.into_error();
+        tracing::warn!(error = %error.context(), cause = %error.trace(), "claiming the right to write the config topic");
         self.claim_later();
     }
 

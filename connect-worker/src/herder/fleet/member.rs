@@ -98,6 +98,8 @@ pub(crate) struct Fleet {
     pub(super) owners: Owners,
     /// Whether the round that this worker assigned leaves work running that is not configured: the next one ends it.
     pub(super) has_strays: bool,
+    /// Advertised addresses of other members that were looked at.
+    pub(super) addresses: BTreeSet<String>,
     /// Members that said good-bye and may still be seen in a round.
     pub(super) departed: BTreeSet<String>,
     pub(super) timers: Timers,
@@ -138,6 +140,7 @@ impl Fleet {
             assignor: Cooperative::new(max_delay_ms),
             owners: Owners::default(),
             has_strays: false,
+            addresses: BTreeSet::new(),
             departed: BTreeSet::new(),
             timers: Timers::default(),
             waiting: VecDeque::new(),

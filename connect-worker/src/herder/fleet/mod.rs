@@ -3,6 +3,7 @@
 //! Everything comes in as messages, so that neither the group, nor the config log, nor other workers can hold up
 //! the loop. Standalone mode has no such part.
 
+mod addresses;
 mod assigned;
 mod decide;
 mod events;

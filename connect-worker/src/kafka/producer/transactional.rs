@@ -99,11 +99,14 @@ pub fn transaction_timeout(props: &Props) -> Duration {
 
 struct NativeTransactionalProducer {
     producer: Arc<Producer>,
+    /// `transactional.id`, for texts.
+    id: String,
 }
 
 impl NativeTransactionalProducer {
     fn new(props: &Props) -> Result<Self, KafkaError> {
-        Ok(Self { producer: Arc::new(Producer::new(&transactional_config(props)?)?) })
+        let id = props.get("transactional.id").cloned().unwrap_or_default();
+        Ok(Self { producer: Arc::new(Producer::new(&transactional_config(props)?)?), id })
     }
 
     async fn blocking(
@@ -112,7 +115,8 @@ impl NativeTransactionalProducer {
     ) -> Result<(), TransactionError> {
         let producer = Arc::clone(&self.producer);
         let done = tokio::task::spawn_blocking(move || step(&producer)).await;
-        done.map_err(|error| TransactionError::Fatal(error.to_string()))?.map_err(classify)
+        let done = done.map_err(|error| TransactionError::Fatal(error.to_string()))?;
+        done.map_err(|error| classify(error, &self.id))
     }
 }
 
@@ -135,7 +139,7 @@ impl TransactionalProducer for NativeTransactionalProducer {
     }
 
     fn begin(&self) -> Result<(), TransactionError> {
-        self.producer.inner.begin_transaction().map_err(classify)
+        self.producer.inner.begin_transaction().map_err(|error| classify(error, &self.id))
     }
 
     fn send(&self, record: &OutgoingRecord<'_>, token: usize) -> Result<(), SendError> {
@@ -168,8 +172,15 @@ impl TransactionalProducer for NativeTransactionalProducer {
     }
 }
 
-fn classify(error: ClientError) -> TransactionError {
+fn classify(error: ClientError, id: &str) -> TransactionError {
     match error {
+        ClientError::Transaction(error)
+            if error.code() == RDKafkaErrorCode::TransactionalIdAuthorizationFailed =>
+        {
+            TransactionError::Fatal(format!(
+                "not authorised; the principal needs WRITE and DESCRIBE on the transactional id `{id}`"
+            ))
+        }
         ClientError::Transaction(error) => classify_step(&error),
         // Flushing before a commit took longer than one slice.
         ClientError::Flush(RDKafkaErrorCode::OperationTimedOut) => {

@@ -130,6 +130,10 @@ impl LeaderClient for Streets {
     ) -> Result<(), HerderError> {
         self.at(leader_url)?.note_departure(member_id.to_owned()).await
     }
+
+    async fn find_worker(&self, url: &str) -> Result<(), String> {
+        self.at(url).map(drop).map_err(|error| error.to_string())
+    }
 }
 
 struct Notebook(SharedRegistry);
@@ -222,7 +226,6 @@ impl Town {
         let tasks = TownTasks { worker: name.clone(), registry: Arc::clone(&self.registry) };
         let ports = Ports {
             registry: registry(),
-            catalog: Arc::new(Nothing),
             resolver: Arc::new(Nothing),
             spawner: Arc::new(tasks),
             config: Box::new(store),
@@ -239,7 +242,8 @@ impl Town {
             tracks_topics: true,
             allows_topic_reset: true,
         };
-        let (herder, handle) = Herder::new(settings, ports);
+        let (handle, door) = door(Arc::new(Nothing));
+        let herder = Herder::new(settings, ports, door);
         let stop = CancellationToken::new();
         let running = tokio::spawn(herder.run(stop.clone()));
         self.streets.0.lock().expect("unpoisoned").insert(url, handle.clone());
