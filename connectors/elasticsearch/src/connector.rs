@@ -16,6 +16,10 @@ const ELASTICSEARCH_VERSION: &str = "15.1.0";
 /// The version of Aiven's connector whose keys this one follows.
 const OPENSEARCH_VERSION: &str = "4.0.1";
 
+/// Valid values of keys whose absence would be wrong as well.
+const PLACEHOLDERS: [(&str, &str); 2] =
+    [("connection.url", "http://localhost"), ("data.stream.dataset", "dataset")];
+
 /// Returns the plug-ins of this crate. Aiven's connector has been named in two ways.
 pub fn plugins() -> Vec<PluginInfo> {
     let opensearch = |class| PluginInfo {
@@ -72,8 +76,10 @@ impl Connector for DocumentSinkConnector {
         // see valid values in their place.
         let mut checked = props.clone();
         checked.retain(|key, _| !bad.contains(key));
-        if bad.iter().any(|name| name == "connection.url") {
-            checked.insert("connection.url".to_owned(), "http://localhost".to_owned());
+        for (key, value) in PLACEHOLDERS {
+            if bad.iter().any(|name| name == key) {
+                checked.insert(key.to_owned(), value.to_owned());
+            }
         }
         match Settings::parse(self.product, &checked) {
             Err(issues) => {

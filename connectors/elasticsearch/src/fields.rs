@@ -113,7 +113,7 @@ mod tests {
             assert_eq!(stamped(document, rule).as_deref(), Ok(expected), "{document} by {rule:?}");
         }
         let refused = "Top level payload contains data of Json type ARRAY. Required Json object.";
-        assert_eq!(stamped("[1]", &StreamTime::Record).as_deref(), Err(refused));
+        assert_eq!(stamped("[1]", &StreamTime::Record), Err(refused.to_owned()));
     }
 
     #[test]

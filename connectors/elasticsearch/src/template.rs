@@ -198,7 +198,8 @@ mod tests {
 
     fn filled(template: &str) -> Result<String, String> {
         let text = Bytes::from_static(br#"{"a":{"b":[1,"x"]},"level":"WARN"}"#);
-        let mut record = record("Logs", 3, 7, json::schemaless_datum(&text).expect("JSON"));
+        let mut record =
+            record("Logs", 3, 7, json::schemaless_datum(&text, &mut Default::default()).expect("JSON"));
         record.key = Datum::schemaless(Value::string("k"));
         record.headers.add("tenant", Datum::schemaless(Value::string("t1")));
         let template = Template::parse(template)?;
@@ -228,7 +229,7 @@ mod tests {
             ("${value.a}", "`value.a` of the record is null or has parts, so it has no text"),
             ("${topic", "`${topic` has no closing brace"),
         ] {
-            assert_eq!(filled(template).as_deref(), Err(expected), "{template}");
+            assert_eq!(filled(template), Err(expected.to_owned()), "{template}");
         }
         assert!(filled("${unknown}").is_err_and(|text| text.starts_with("`${unknown}` is no variable")));
         assert!(value_at(&Value::Map(Map::default()), &["a".to_owned()]).is_none());

@@ -24,7 +24,7 @@ async fn documents_are_written_as_they_are_and_offsets_follow() {
 
 #[tokio::test]
 async fn bulk_requests_are_bounded_by_bytes() {
-    let mut rig = Rig::start(&[("bulk.size.bytes", "4000"), ("linger.ms", "50")]).await;
+    let mut rig = Rig::start(&[("bulk.size.bytes", "3500"), ("linger.ms", "50")]).await;
     let text = format!("{{\"text\":\"{}\"}}", "x".repeat(900));
     let records: Vec<SinkRecord> = (0..12).map(|offset| json(offset, &text)).collect();
     rig.put(&records).await;

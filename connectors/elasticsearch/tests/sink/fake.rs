@@ -133,7 +133,7 @@ impl FakeCluster {
             state.headers.push(headers);
             state.in_flight += 1;
             state.most_in_flight = state.most_in_flight.max(state.in_flight);
-            for id in items.iter().filter_map(Item::keyed) {
+            for id in items.iter().filter_map(Item::keyed).collect::<HashSet<_>>() {
                 if !state.open_ids.insert(id.clone()) && !state.overlaps.contains(&id) {
                     state.overlaps.push(id);
                 }

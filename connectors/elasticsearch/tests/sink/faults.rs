@@ -151,7 +151,7 @@ async fn wrong_credentials_fail_the_task_with_what_to_check() {
 async fn rejections_lower_the_number_of_requests_at_a_time() {
     let extra = [("batch.size", "10"), ("max.in.flight.requests", "8"), ("max.buffered.records", "4000")];
     let mut rig = Rig::start(&extra).await;
-    rig.cluster.state().faults = vec![Fault::Answer(429, None); 40];
+    rig.cluster.state().faults = vec![Fault::Answer(429, Some(0)); 40];
     rig.put(&batch(0..10)).await;
     while rig.cluster.state().faults.len() > 20 {
         rig.put(&[]).await;
@@ -185,9 +185,9 @@ async fn random_faults_lose_nothing_and_repeat_nothing() {
     }
     for start in (0..3000).step_by(100) {
         let fault = match random.u8(..6) {
-            0 => Some(Fault::Drop),
-            1 => Some(Fault::Answer(503, None)),
-            2 => Some(Fault::Answer(429, None)),
+            0 if start % 500 == 0 => Some(Fault::Drop),
+            0 | 1 => Some(Fault::Answer(503, Some(0))),
+            2 => Some(Fault::Answer(429, Some(0))),
             _ => None,
         };
         rig.cluster.state().faults.extend(fault);
