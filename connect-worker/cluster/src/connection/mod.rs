@@ -23,5 +23,6 @@ pub use directory::Directory;
 pub use error::{ConnectionError, ErrorKind};
 pub use listener::{client_config, server_config};
 pub use settings::ConnectionSettings;
+pub use stores::trusted_pem;
 
 pub(crate) use backoff::Backoff;

@@ -2,6 +2,9 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
+/// Characters of a line.
+const LINE: usize = 64;
+
 /// One block of a PEM text.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Block {
@@ -33,6 +36,20 @@ pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, String> {
     Ok(found)
 }
 
+/// Returns a block as text.
+pub(crate) fn text(label: &str, der: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----\n");
+    let encoded = STANDARD.encode(der);
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, left) = rest.split_at(rest.len().min(LINE));
+        text.push_str(line);
+        text.push('\n');
+        rest = left;
+    }
+    text + &format!("-----END {label}-----\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +66,15 @@ mod tests {
                 read.iter().map(|block| (block.label.as_str(), block.der.as_slice())).collect();
             assert_eq!(read, [("CERTIFICATE", [1, 2, 3, 4].as_slice())]);
         }
+    }
+
+    #[test]
+    fn text_is_read_back() {
+        let der: Vec<u8> = (0..=255).collect();
+        let text = text("CERTIFICATE", &der);
+        assert!(text.lines().all(|line| line.len() <= LINE), "{text}");
+        let read = blocks(&text).expect("valid");
+        assert_eq!(read.iter().map(|block| &block.der).collect::<Vec<_>>(), [&der]);
     }
 
     #[test]

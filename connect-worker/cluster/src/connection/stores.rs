@@ -37,6 +37,15 @@ pub(crate) fn trusted(props: &Props) -> Result<Option<Vec<CertificateDer<'static
     Ok(Some(found))
 }
 
+/// Returns the certificates to trust as a PEM text; `None` when there is no such setting.
+///
+/// # Errors
+/// Fails with a text that names the key when the store cannot be read.
+pub fn trusted_pem(props: &Props) -> Result<Option<String>, ConnectionError> {
+    let found = trusted(props)?;
+    Ok(found.map(|found| found.iter().map(|certificate| pem::text("CERTIFICATE", certificate)).collect()))
+}
+
 /// Reads the client's own certificate and key; `None` when there is no such setting.
 pub(crate) fn identity(props: &Props) -> Result<Option<Identity>, ConnectionError> {
     if let Some(text) = set(props, "ssl.keystore.key") {

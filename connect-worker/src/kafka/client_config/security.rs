@@ -55,6 +55,13 @@ fn trust(props: &Props, config: &mut ClientConfig) -> Result<(), KafkaError> {
             config.set("ssl.ca.location", location);
             Ok(())
         }
+        // librdkafka reads no trust store but PEM.
+        "PKCS12" => {
+            let pem = connect_cluster::connection::trusted_pem(props)
+                .map_err(|error| KafkaError::Config(error.to_string()))?;
+            config.set("ssl.ca.pem", pem.unwrap_or_default());
+            Ok(())
+        }
         other => Err(store_error("ssl.truststore", other)),
     }
 }
@@ -112,28 +119,28 @@ fn sasl(mechanism: &str, props: &Props, config: &mut ClientConfig) -> Result<(),
             config.set("sasl.username", read("username")?).set("sasl.password", read("password")?);
             Ok(())
         }
-        "OAUTHBEARER" => {
-            let jaas = props.get("sasl.jaas.config").map_or("", String::as_str);
-            config.set("sasl.oauthbearer.method", "oidc");
-            let client = [
-                ("clientId", "sasl.oauthbearer.client.id"),
-                ("clientSecret", "sasl.oauthbearer.client.secret"),
-            ];
-            for (option, native) in client {
-                if let Some(value) = jaas_option(jaas, option).or_else(|| props.get(native).cloned()) {
-                    config.set(native, value);
-                }
-            }
-            if let Some(scope) = jaas_option(jaas, "scope") {
-                config.set("sasl.oauthbearer.scope", scope);
-            }
-            if let Some(url) = props.get("sasl.oauthbearer.token.endpoint.url") {
-                config.set("sasl.oauthbearer.token.endpoint.url", url);
-            }
-            Ok(())
-        }
+        "OAUTHBEARER" => unsecured_token(props, config),
         other => Err(KafkaError::Config(format!(
             "`sasl.mechanism` is `{other}`; use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+        ))),
+    }
+}
+
+/// Has librdkafka make tokens by itself, which it can for tests and development only; fetching them needs libcurl,
+/// which this build is without.
+fn unsecured_token(props: &Props, config: &mut ClientConfig) -> Result<(), KafkaError> {
+    const ENDPOINT: &str = "sasl.oauthbearer.token.endpoint.url";
+    let jaas = props.get("sasl.jaas.config").map_or("", String::as_str);
+    let user = jaas_option(jaas, "unsecuredLoginStringClaim_sub");
+    match (props.get(ENDPOINT), user) {
+        (None, Some(user)) => {
+            config.set("enable.sasl.oauthbearer.unsecure.jwt", "true");
+            config.set("sasl.oauthbearer.config", format!("principal={user}"));
+            Ok(())
+        }
+        _ => Err(KafkaError::Config(format!(
+            "`sasl.mechanism` is `OAUTHBEARER` with tokens of `{ENDPOINT}`, which consumers and producers cannot fetch; use \
+             SCRAM-SHA-512, PLAIN or a client certificate"
         ))),
     }
 }
@@ -178,6 +185,17 @@ mod tests {
             error.expect_err("refused").to_string(),
             "creating Kafka client: `sasl.jaas.config` lacks `password`, which PLAIN needs"
         );
+    }
+
+    #[test]
+    fn unsecured_token_is_made_and_one_that_must_be_fetched_is_refused() {
+        let line = "x required unsecuredLoginStringClaim_sub=\"alice\";";
+        let bearer = ("sasl.mechanism", "OAUTHBEARER");
+        let config = translated(&[bearer, ("sasl.jaas.config", line)]).expect("valid");
+        assert_eq!(config.get("sasl.oauthbearer.config"), Some("principal=alice"));
+        let endpoint = ("sasl.oauthbearer.token.endpoint.url", "https://t/");
+        let error = translated(&[bearer, ("sasl.jaas.config", line), endpoint]).expect_err("refused");
+        assert!(error.to_string().contains("which consumers and producers cannot fetch"), "{error}");
     }
 
     #[test]

@@ -82,8 +82,18 @@ impl TopicReader {
     /// # Errors
     /// Fails when librdkafka refuses the configuration.
     pub fn start(config: &ClientConfig, topic: &str, partitions: i32) -> Result<Self, KafkaError> {
+        let beginning = Some(i64::from(sys::RD_KAFKA_OFFSET_BEGINNING));
+        Self::start_at(config, topic, &vec![beginning; usize::try_from(partitions).unwrap_or(0)])
+    }
+
+    /// Returns a reader that begins to fetch each partition at its offset; `None` leaves a partition out.
+    ///
+    /// # Errors
+    /// As [`TopicReader::start`].
+    pub fn start_at(config: &ClientConfig, topic: &str, starts: &[Option<i64>]) -> Result<Self, KafkaError> {
+        let partitions = i32::try_from(starts.len()).unwrap_or(i32::MAX);
         let client = Client::new(config, topic, partitions, Role::Reader)?;
-        client.start()?;
+        client.start(starts)?;
         let asker =
             Asker { config: config.clone(), topic: topic.to_owned(), partitions, client: OnceLock::new() };
         let ends = (0..partitions).map(|_| -1).collect();
@@ -204,15 +214,14 @@ impl Client {
         Ok(Self { handle, topic, queue, shared, name: name.to_owned(), partitions })
     }
 
-    fn start(&self) -> Result<(), KafkaError> {
+    fn start(&self, starts: &[Option<i64>]) -> Result<(), KafkaError> {
         if self.topic.is_null() {
             return Err(KafkaError::Config(format!("librdkafka refuses the topic name `{}`", self.name)));
         }
-        let beginning = i64::from(sys::RD_KAFKA_OFFSET_BEGINNING);
-        for partition in 0..self.partitions {
+        for (partition, start) in (0..self.partitions).zip(starts) {
+            let Some(start) = *start else { continue };
             // SAFETY: topic and queue are live.
-            let code =
-                unsafe { sys::rd_kafka_consume_start_queue(self.topic, partition, beginning, self.queue) };
+            let code = unsafe { sys::rd_kafka_consume_start_queue(self.topic, partition, start, self.queue) };
             if code != 0 {
                 return Err(KafkaError::Fatal(format!("reading partition {partition} of `{}`", self.name)));
             }

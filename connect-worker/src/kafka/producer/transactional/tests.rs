@@ -33,6 +33,7 @@ fn delivery_time_out_ends_with_the_transaction() {
 async fn init_without_a_broker_can_be_made_again() {
     let producer = NativeTransactionalProducer {
         producer: Arc::new(Producer::new(&config(&[])).expect("a client needs no broker to be made")),
+        id: "t".to_owned(),
     };
     for _ in 0..2 {
         let outcome = producer.init().await;
