@@ -76,7 +76,7 @@ config! {
         response_http_headers_config: String = "response.http.headers.config", Low, default "";
         /// Addresses of the administrative resources; null serves them on `listeners`, empty switches them off.
         admin_listeners: Option<Vec<String>> = "admin.listeners", Low, default None, valid Validator::Custom(validators::admin_listeners);
-        /// JVM REST extensions. Accepted so that existing files work; there are none to load.
+        /// JVM REST extensions. There are none to load, so a worker that names some is refused at start.
         rest_extension_classes: Vec<String> = "rest.extension.classes", Low, default "", valid Validator::Custom(validators::unique_list);
         /// Whether REST clients must show a certificate.
         ssl_client_auth: String = "ssl.client.auth", Low, default "none", valid Validator::OneOf(&["required", "requested", "none"]);

@@ -19,8 +19,23 @@ impl Herder {
     /// Applies a record of the config log.
     pub(crate) fn on_update(&mut self, update: ConfigUpdate) {
         self.state.offset = update.offset;
-        let Some(change) = update.record.and_then(|record| self.state.apply(record)) else { return };
-        if self.fleet.is_some() { self.on_fleet_change(change) } else { self.on_change(change) }
+        if let Some(change) = update.record.and_then(|record| self.state.apply(record)) {
+            if self.fleet.is_some() { self.on_fleet_change(change) } else { self.on_change(change) }
+        }
+        if self.inbox.updates.is_empty() {
+            for request in std::mem::take(&mut self.restarts).into_values() {
+                self.on_restart(&request);
+            }
+        }
+    }
+
+    /// Notes a requested restart: of several that were read together the one of the highest impact is carried out,
+    /// as in `DistributedHerder.onRestartRequest`.
+    pub(crate) fn note_restart(&mut self, request: RestartRequest) {
+        let noted = self.restarts.get(&request.connector);
+        if noted.is_none_or(|noted| request.compare_impact(noted).is_gt()) {
+            self.restarts.insert(Arc::clone(&request.connector), request);
+        }
     }
 
     fn on_change(&mut self, change: Change) {
@@ -40,7 +55,7 @@ impl Herder {
             }
             Change::Tasks(name) => self.on_tasks(&name),
             Change::Target(name) => self.on_target(&name),
-            Change::Restart(request) => self.on_restart(&request),
+            Change::Restart(request) => self.note_restart(request),
             // Of groups only.
             Change::SessionKey(_) | Change::Level { .. } => {}
         }
@@ -75,7 +90,7 @@ impl Herder {
         }
     }
 
-    pub(crate) fn on_restart(&mut self, request: &RestartRequest) {
+    fn on_restart(&mut self, request: &RestartRequest) {
         let name = &request.connector;
         let Some(status) = self.status.connector(name) else { return };
         let plan = RestartPlan::new(request, status, self.status.tasks(name));

@@ -5,6 +5,7 @@
 
 mod command;
 mod connector;
+mod door;
 mod effects;
 mod error;
 pub mod fleet;
@@ -34,6 +35,7 @@ mod work;
 pub use crate::stores::config::{ConfigRecord, MemoryConfigStore, RestartRequest};
 pub use crate::stores::status::{MemoryStatusStore, RunState, Status};
 pub use command::{CreateRequest, Modified};
+pub use door::{HerderDoor, door};
 pub use error::{HerderError, HerderErrorKind};
 pub use handle::HerderHandle;
 pub use info::{

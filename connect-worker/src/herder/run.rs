@@ -1,6 +1,6 @@
 //! The herder's loop: takes updates, messages and commands one at a time, and never waits for anything else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +11,18 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::herder::command::Command;
+use crate::herder::door::HerderDoor;
 use crate::herder::fleet::{Fleet, FleetPorts};
-use crate::herder::handle::{HerderHandle, Told};
+use crate::herder::handle::Told;
 use crate::herder::live::Live;
-use crate::herder::ports::{ConfigResolver, OffsetStore, PluginCatalog, SinkOffsets, TaskSpawner};
+use crate::herder::ports::{ConfigResolver, OffsetStore, SinkOffsets, TaskSpawner};
 use crate::herder::stage::StageClock;
 use crate::herder::state::ClusterState;
 use crate::herder::work::Message;
 use crate::obs::metrics::MetricsRegistry;
-use crate::stores::config::{ConfigStore, ConfigUpdate};
+use crate::stores::config::{ConfigStore, ConfigUpdate, RestartRequest};
 use crate::stores::status::{RunState, Status, StatusStore};
 use crate::task::TaskEvent;
-
-/// Commands that may wait for the herder; further callers wait in turn.
-const COMMAND_LIMIT: usize = 1024;
 
 /// The worker's settings that the herder follows.
 #[derive(Debug, Clone)]
@@ -43,8 +41,6 @@ pub struct HerderSettings {
 pub struct Ports {
     /// Connector plug-ins.
     pub registry: Registry,
-    /// Plug-ins as REST shows them, and validation.
-    pub catalog: Arc<dyn PluginCatalog>,
     /// Resolver of `${…}` references.
     pub resolver: Arc<dyn ConfigResolver>,
     /// Starts tasks.
@@ -100,13 +96,15 @@ pub struct Herder {
     pub(crate) fleet: Option<Box<Fleet>>,
     /// Why the herder has to end by itself.
     pub(crate) failure: Option<String>,
+    /// Requested restarts that were read and not begun, the one of the highest impact for each connector.
+    pub(crate) restarts: BTreeMap<Arc<str>, RestartRequest>,
     last_number: u64,
     pub(crate) inbox: Inbox,
 }
 
 /// Everything that comes in.
 pub(crate) struct Inbox {
-    updates: mpsc::UnboundedReceiver<ConfigUpdate>,
+    pub(crate) updates: mpsc::UnboundedReceiver<ConfigUpdate>,
     group_events: Option<mpsc::UnboundedReceiver<GroupEvent>>,
     messages: mpsc::UnboundedReceiver<Message>,
     task_events: mpsc::UnboundedReceiver<TaskEvent>,
@@ -125,16 +123,16 @@ enum Input {
 }
 
 impl Herder {
-    /// Returns a herder, not yet running, and the way to talk to it.
-    pub fn new(settings: HerderSettings, ports: Ports) -> (Self, HerderHandle) {
-        let (command_sender, commands) = mpsc::channel(COMMAND_LIMIT);
+    /// Returns a herder behind a door, not yet running.
+    pub fn new(settings: HerderSettings, ports: Ports, door: HerderDoor) -> Self {
+        let HerderDoor { commands, stages, told } = door;
         // Unbounded, because those who send must never wait for the herder; bounded in fact by the few messages
         // that each connector and task has under way.
         let (messages, message_receiver) = mpsc::unbounded_channel();
         let (task_events, task_event_receiver) = mpsc::unbounded_channel();
-        let stages = StageClock::default();
-        let (told, told_seen) = watch::channel(Told { is_ready: ports.fleet.is_none(), ..Told::default() });
-        let handle = HerderHandle::new(command_sender, stages.clone(), Arc::clone(&ports.catalog), told_seen);
+        if ports.fleet.is_none() {
+            told.send_modify(|told| told.is_ready = true);
+        }
         let (fleet, group_events) = ports.fleet.map(Fleet::new).unzip();
         let fleet = fleet.map(Box::new);
         let inbox = Inbox {
@@ -144,7 +142,7 @@ impl Herder {
             task_events: task_event_receiver,
             commands,
         };
-        let herder = Self {
+        Self {
             settings,
             registry: ports.registry,
             resolver: ports.resolver,
@@ -164,10 +162,10 @@ impl Herder {
             abandoned: 0,
             fleet,
             failure: None,
+            restarts: BTreeMap::new(),
             last_number: 0,
             inbox,
-        };
-        (herder, handle)
+        }
     }
 
     /// Runs until `stop` is cancelled, then stops everything: tasks together within their grace, connectors within

@@ -1,6 +1,6 @@
 //! What the herder is doing, for the texts of requests that time out.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Something the herder does or did.
@@ -12,6 +12,10 @@ pub struct Stage {
 }
 
 impl Stage {
+    fn beginning(description: String) -> Self {
+        Self { description, began_ms: now_ms(), completed_ms: None }
+    }
+
     /// Returns the sentence of Kafka Connect's `Stage.summarize`, final period included.
     pub fn summary(&self) -> String {
         let (what, began) = (&self.description, instant(self.began_ms));
@@ -28,26 +32,50 @@ impl Stage {
 /// The current stage, shared between the herder, which writes it, and those who wait for the herder.
 #[derive(Debug, Clone, Default)]
 pub struct StageClock {
-    current: Arc<Mutex<Option<Stage>>>,
+    stages: Arc<Mutex<Stages>>,
+}
+
+#[derive(Debug, Default)]
+struct Stages {
+    /// The last step that began.
+    step: Option<Stage>,
+    /// What goes on beside the steps, and is worth telling while no step is under way.
+    lasting: Option<Stage>,
 }
 
 impl StageClock {
     /// Notes that something begins.
     pub fn begin(&self, description: impl Into<String>) {
-        let stage = Stage { description: description.into(), began_ms: now_ms(), completed_ms: None };
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(stage);
+        self.lock().step = Some(Stage::beginning(description.into()));
+    }
+
+    /// Notes that something begins that takes more than one step; it goes on from its first beginning.
+    pub(crate) fn begin_lasting(&self, description: &str) {
+        let mut stages = self.lock();
+        stages.lasting.get_or_insert_with(|| Stage::beginning(description.to_owned()));
+    }
+
+    /// Notes that it is over.
+    pub(crate) fn complete_lasting(&self) {
+        self.lock().lasting = None;
     }
 
     /// Notes that the current stage is over.
     pub fn complete(&self) {
-        if let Some(stage) = self.current.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(stage) = self.lock().step.as_mut() {
             stage.completed_ms = Some(now_ms());
         }
     }
 
     /// Returns the current or last stage.
     pub fn current(&self) -> Option<Stage> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let stages = self.lock();
+        let running = stages.step.as_ref().filter(|step| step.completed_ms.is_none());
+        running.or(stages.lasting.as_ref()).or(stages.step.as_ref()).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stages> {
+        self.stages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,6 +121,19 @@ mod tests {
         for (epoch_ms, text) in cases {
             assert_eq!(instant(epoch_ms), text);
         }
+    }
+
+    #[test]
+    fn what_lasts_is_told_while_no_step_is_under_way() {
+        let clock = StageClock::default();
+        let told = || clock.current().map(|stage| stage.description);
+        clock.begin_lasting("ensuring membership in the cluster");
+        clock.begin("reading to the end of the config topic");
+        assert_eq!(told().as_deref(), Some("reading to the end of the config topic"));
+        clock.complete();
+        assert_eq!(told().as_deref(), Some("ensuring membership in the cluster"));
+        clock.complete_lasting();
+        assert_eq!(told().as_deref(), Some("reading to the end of the config topic"));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::herder::run::Herder;
 
 /// Pause before the group is joined again although nothing is known to have changed.
 const REJOIN_PAUSE: Duration = Duration::from_millis(100);
+/// The stage of a worker between two places in its group, in Kafka Connect's words.
+pub(super) const JOINING: &str = "ensuring membership in the cluster";
 
 impl Herder {
     /// Takes an event of the membership.
@@ -29,6 +31,7 @@ impl Herder {
     }
 
     fn on_joining(&mut self, protocol: Option<GroupProtocol>, reply: oneshot::Sender<JoinState>) {
+        self.stages.begin_lasting(JOINING);
         let Some(fleet) = self.fleet.as_mut() else { return };
         fleet.joining = Some(reply);
         fleet.timers.clear(Timer::Rejoin);
@@ -64,6 +67,7 @@ impl Herder {
     }
 
     fn on_lost(&mut self, cause: LossCause) {
+        self.stages.begin_lasting(JOINING);
         tracing::warn!(?cause, "stopping all connectors and tasks: the place in the group is lost");
         if let Some(fleet) = self.fleet.as_mut() {
             fleet.place = None;

@@ -4,6 +4,7 @@ use connect_cluster::protocol::GroupProtocol;
 use connect_core::error::ConnectError;
 
 use crate::herder::fleet::decide::backoff;
+use crate::herder::fleet::events::JOINING;
 use crate::herder::fleet::member::{SYNC_RETRIES, Sync};
 use crate::herder::fleet::message::{FleetMessage, Then};
 use crate::herder::fleet::timers::Timer;
@@ -95,6 +96,7 @@ impl Herder {
         match outcome {
             Ok(offset) => {
                 tracing::info!(offset, connectors = self.state.names().len(), "read the config topic");
+                self.stages.begin_lasting(JOINING);
                 if let Some(fleet) = self.fleet.as_mut() {
                     fleet.sync = Sync::Rejoining;
                 }

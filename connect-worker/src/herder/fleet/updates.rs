@@ -20,7 +20,7 @@ impl Herder {
             Change::Deleted(name) => self.on_deleted(&name),
             Change::Tasks(name) => self.on_fleet_tasks(&name),
             Change::Target(name) => self.on_target(&name),
-            Change::Restart(request) => self.on_restart(&request),
+            Change::Restart(request) => self.note_restart(request),
             Change::Level { namespace, level } => fleet.levels.set_level(&namespace, &level),
         }
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::herder::tests::pretend::{Nothing, PretendTasks, config, registry};
 use crate::herder::{
     CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, InitialState, MemoryConfigStore,
-    MemoryStatusStore, Modified, Ports, RestartRequest, StopReport,
+    MemoryStatusStore, Modified, Ports, RestartRequest, StopReport, door,
 };
 use crate::obs::metrics::MetricsRegistry;
 
@@ -22,30 +22,35 @@ struct Place {
     running: tokio::task::JoinHandle<StopReport>,
 }
 
+/// Returns a herder that has begun nothing.
+fn herder(tasks: &Arc<PretendTasks>) -> (Herder, HerderHandle) {
+    let (config, updates) = MemoryConfigStore::new();
+    let ports = Ports {
+        registry: registry(),
+        resolver: Arc::new(Nothing),
+        spawner: Arc::clone(tasks) as _,
+        config: Box::new(config),
+        updates,
+        status: Box::new(MemoryStatusStore::default()),
+        sink_offsets: Arc::new(Nothing),
+        source_offsets: Arc::new(Nothing),
+        metrics: MetricsRegistry::for_tests(),
+        fleet: None,
+    };
+    let settings = HerderSettings {
+        worker_id: "w:1".into(),
+        task_grace: Duration::from_millis(50),
+        tracks_topics: true,
+        allows_topic_reset: true,
+    };
+    let (handle, door) = door(Arc::new(Nothing));
+    (Herder::new(settings, ports, door), handle)
+}
+
 impl Place {
     fn start() -> Self {
-        let (config, updates) = MemoryConfigStore::new();
         let tasks = Arc::new(PretendTasks::default());
-        let ports = Ports {
-            registry: registry(),
-            catalog: Arc::new(Nothing),
-            resolver: Arc::new(Nothing),
-            spawner: Arc::clone(&tasks) as _,
-            config: Box::new(config),
-            updates,
-            status: Box::new(MemoryStatusStore::default()),
-            sink_offsets: Arc::new(Nothing),
-            source_offsets: Arc::new(Nothing),
-            metrics: MetricsRegistry::for_tests(),
-            fleet: None,
-        };
-        let settings = HerderSettings {
-            worker_id: "w:1".into(),
-            task_grace: Duration::from_millis(50),
-            tracks_topics: true,
-            allows_topic_reset: true,
-        };
-        let (herder, handle) = Herder::new(settings, ports);
+        let (herder, handle) = herder(&tasks);
         let stop = CancellationToken::new();
         let running = tokio::spawn(herder.run(stop.clone()));
         Self { handle, tasks, stop, running }
@@ -161,6 +166,26 @@ async fn failed_generation_is_answered_and_tried_again() {
 }
 
 #[tokio::test]
+async fn of_restarts_that_wait_the_one_of_the_highest_impact_is_carried_out() {
+    let (mut herder, _handle) = herder(&Arc::default());
+    let request = |name: &str, only_failed, include_tasks| RestartRequest {
+        connector: name.into(),
+        only_failed,
+        include_tasks,
+    };
+    for waiting in [
+        request("c", true, true),
+        request("c", false, false),
+        request("d", true, false),
+        request("d", false, true),
+    ] {
+        herder.note_restart(waiting);
+    }
+    let left: Vec<RestartRequest> = std::mem::take(&mut herder.restarts).into_values().collect();
+    assert_eq!(left, [request("c", true, true), request("d", false, true)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn restart_of_failed_ones_starts_only_those() {
     let place = Place::start();
     assert_eq!(place.create("c", &[("tasks", "2"), ("task", "fail")]).await, Ok(2));

@@ -138,6 +138,10 @@ impl PluginCatalog for Nothing {
         let errors: Vec<String> = props.get("invalid").cloned().flatten().into_iter().collect();
         Ok(Validation { error_count: errors.len(), errors, hints: Vec::new(), body: Json::Null })
     }
+
+    fn preview(&self, _props: &RawProps, _records: Vec<Json>) -> Result<Json, HerderError> {
+        Ok(Json::Null)
+    }
 }
 
 #[async_trait]

@@ -18,7 +18,9 @@ use crate::herder::fleet::tests::log::{SharedLog, SharedStatus};
 use crate::herder::fleet::{FleetPorts, FleetSettings, KeySettings};
 use crate::herder::ports::{LeaderClient, LevelSetter, ProducerFencer, TaskSpawner};
 use crate::herder::tests::pretend::{Nothing, config, registry};
-use crate::herder::{CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, Ports, StopReport};
+use crate::herder::{
+    CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, Ports, StopReport, door,
+};
 use crate::obs::metrics::MetricsRegistry;
 use crate::stores::config::SessionKey;
 use crate::task::{TargetState, TaskEvent, TaskHandle, TaskSpec, TaskState};
