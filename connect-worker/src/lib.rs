@@ -9,6 +9,7 @@ pub mod herder;
 pub mod kafka;
 pub mod obs;
 pub mod plugins;
+mod preview;
 pub mod quickstart;
 pub mod rest;
 pub mod shutdown;

@@ -19,10 +19,11 @@ const LONG_FILES: &[(&str, &str)] = &[];
 
 /// The rooms of the worker and those each may name. `config`, `obs` and `shutdown` may be named by every room.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("cli", &["quickstart", "worker", "rest", "herder", "task", "stores", "plugins", "kafka"]),
+    ("cli", &["quickstart", "worker", "preview", "rest", "herder", "task", "stores", "plugins", "kafka"]),
     ("quickstart", &["worker", "rest", "herder", "task", "stores", "plugins", "kafka"]),
     // Joins the rooms below into a running worker.
-    ("worker", &["rest", "herder", "task", "stores", "plugins", "kafka"]),
+    ("worker", &["preview", "rest", "herder", "task", "stores", "plugins", "kafka"]),
+    ("preview", &["task", "plugins", "kafka"]),
     ("rest", &["herder", "plugins"]),
     ("herder", &["task", "stores", "plugins", "kafka"]),
     ("task", &["stores", "kafka"]),

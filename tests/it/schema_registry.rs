@@ -13,8 +13,11 @@ use connect_core::{
 use connect_tests::registry::SchemaRegistry;
 use serde_json::json;
 
-const CLASSES: [&str; 2] =
-    ["io.confluent.connect.avro.AvroConverter", "io.confluent.connect.json.JsonSchemaConverter"];
+const CLASSES: [&str; 3] = [
+    "io.confluent.connect.avro.AvroConverter",
+    "io.confluent.connect.json.JsonSchemaConverter",
+    "io.confluent.connect.protobuf.ProtobufConverter",
+];
 
 fn converter(class: &str, url: &str, settings: &[(&str, &str)]) -> Box<dyn Converter> {
     let registry = connectors::registry();

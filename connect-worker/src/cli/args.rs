@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::preview::Offsets;
+
 /// Kafka Connect in one small program: moves data between Apache Kafka and other systems.
 ///
 /// It takes the worker and connector files, the REST calls and the class names of Kafka Connect as they are.
@@ -21,6 +23,7 @@ Examples:
   sluice standalone worker.properties orders-to-s3.json
   sluice distributed worker.properties
   sluice validate orders-to-s3.json --worker worker.properties
+  sluice preview orders-to-s3.json --worker worker.properties --last 3
   sluice plugins S3Sink";
 
 /// A command.
@@ -43,6 +46,16 @@ pub(super) enum Command {
     ///
     /// Ends with 0 when the file is in order, 1 when it has errors, 2 when it cannot be read.
     Validate(ValidateArgs),
+    /// Shows what a connector would do with records, without doing it.
+    ///
+    /// Runs the connector's converters, transforms and predicates on records of its topic or of a file, and tells
+    /// what the connector would send. Nothing is joined, committed or written. Ends with 0 when all went well, 1 when
+    /// a record is refused, 2 when it cannot run.
+    Preview(PreviewArgs),
+    /// Runs tests of connector files: given records and what is expected of them.
+    ///
+    /// Ends with 0 when all pass, 1 when one fails, 2 when one cannot run.
+    Test(TestArgs),
     /// Looks at the cluster of a worker file: would its connectors run here?
     ///
     /// Reads the cluster's topics without joining it or writing anything. Ends with 0 when everything would run, 1
@@ -147,6 +160,43 @@ pub(super) struct ValidateArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) worker: Option<PathBuf>,
     /// Prints JSON, as the REST interface does.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `preview`.
+#[derive(Debug, Args)]
+pub(super) struct PreviewArgs {
+    /// Connector file: properties, JSON or YAML.
+    pub(super) file: PathBuf,
+    /// Worker file whose brokers, converters, policies and config providers apply.
+    #[arg(long, value_name = "FILE")]
+    pub(super) worker: Option<PathBuf>,
+    /// Topic to read; by default that of the connector.
+    #[arg(long, conflicts_with = "input")]
+    pub(super) topic: Option<String>,
+    /// Offsets to read, such as `0:100-110`; may be given several times.
+    #[arg(long, value_name = "PARTITION:FIRST-LAST", conflicts_with_all = ["last", "input"])]
+    pub(super) offsets: Vec<Offsets>,
+    /// Number of the newest records to read; 10 unless offsets or a file are given.
+    #[arg(long, value_name = "RECORDS", conflicts_with = "input")]
+    pub(super) last: Option<usize>,
+    /// File of records, a line each: a value, a key and a value with a tab between, or a JSON object with `key`,
+    /// `value` (or `key_base64`, `value_base64`), `headers`, `timestamp`, `topic`, `partition`, `offset`.
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: Option<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    /// Test files: YAML or JSON.
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Prints JSON.
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -7,12 +7,14 @@ mod distributed;
 mod docs;
 mod hints;
 mod list;
+mod preview;
 mod quickstart;
 mod run;
 mod standalone;
 mod start;
 mod table;
 mod takeover;
+mod test;
 mod validate;
 
 pub use run::{run, run_with};

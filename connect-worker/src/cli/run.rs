@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use connect_core::plugin::PluginInfo;
 
 use crate::cli::args::{Cli, Command};
-use crate::cli::{distributed, docs, list, quickstart, standalone, takeover, validate};
+use crate::cli::{distributed, docs, list, preview, quickstart, standalone, takeover, test, validate};
 use crate::plugins::builtin;
 
 /// Exit code of a wrong call.
@@ -44,6 +44,8 @@ pub fn run_with(plugins: Vec<PluginInfo>) -> ExitCode {
         Command::Fleet(args) => return quickstart::run_fleet(args),
         Command::Plugins(args) => list::run(&args, &registry, output),
         Command::Validate(args) => validate::run(&args, &registry, output),
+        Command::Preview(args) => preview::run(&args, &registry, output),
+        Command::Test(args) => test::run(&args, &registry, output),
         Command::Takeover(args) => takeover::run(&args, &registry, output),
         Command::Completions { shell } => completions(shell, output),
         Command::Docs { folder } => docs::run(&folder, &registry),

@@ -46,7 +46,11 @@ pub(super) fn run(
     Ok(if report.infos.error_count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn worker(path: Option<&Path>, registry: &Registry) -> anyhow::Result<WorkerConfig> {
+/// Returns the worker of a file, or one that says as little as possible.
+///
+/// # Errors
+/// Fails when the file cannot be read or is wrong.
+pub(super) fn worker(path: Option<&Path>, registry: &Registry) -> anyhow::Result<WorkerConfig> {
     let props: Props = match path {
         Some(path) => read_worker(path)?,
         None => DEFAULT_WORKER.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),

@@ -92,6 +92,19 @@ pub fn read_connector(path: &Path) -> Result<ConnectorFile, FileError> {
     Ok(ConnectorFile { path: path.to_owned(), name, config, initial_state })
 }
 
+/// Reads a JSON or YAML document of any shape.
+///
+/// # Errors
+/// Fails when the file cannot be read or parsed.
+pub fn read_document(path: &Path) -> Result<Value, FileError> {
+    let bytes = read(path)?;
+    let document = match extension(path).as_str() {
+        "json" => json(&bytes),
+        _ => serde_yaml::from_slice(&bytes).map_err(|error| yaml_fault(&error)),
+    };
+    document.map_err(|(line, message)| FileError::Content { path: path.to_owned(), line, message })
+}
+
 /// Line if known, and what is wrong.
 pub(crate) type Fault = (Option<usize>, String);
 type Request = (String, RawConfig, Option<InitialState>);

@@ -14,7 +14,7 @@ mod validators;
 pub mod worker;
 
 pub use clients::{ClientKind, client_props};
-pub use files::{ConnectorFile, FileError, InitialState, read_connector, read_worker};
+pub use files::{ConnectorFile, FileError, InitialState, read_connector, read_document, read_worker};
 pub use keys::{CommonConfig, DistributedConfig, StandaloneConfig};
 pub use known::unknown_key_hint;
 pub use transformer::ConfigTransformer;

@@ -23,6 +23,8 @@ pub struct Transformed {
     pub props: Props,
     /// Time after which the values of a path must be read again, by path.
     pub ttls: Vec<(String, Duration)>,
+    /// Everything that was put in place of a reference.
+    pub secrets: Vec<Secret>,
 }
 
 /// The config providers of a worker.
@@ -70,7 +72,8 @@ impl ConfigTransformer {
         let mut ttls = Vec::new();
         let found = self.look_up(props, &mut ttls)?;
         let replaced = props.iter().map(|(name, text)| (name.clone(), replace(text, &found)));
-        Ok(Transformed { props: replaced.collect(), ttls })
+        let props = replaced.collect();
+        Ok(Transformed { props, ttls, secrets: found.into_values().collect() })
     }
 
     fn look_up(&self, props: &Props, ttls: &mut Vec<(String, Duration)>) -> Result<Found, ConnectError> {
@@ -181,6 +184,8 @@ mod tests {
         for (text, expected) in cases {
             let transformed = transformer().transform(&props(&[("x", text)])).expect("no error");
             assert_eq!(transformed.props, props(&[("x", expected)]), "{text}");
+            let is_replaced = text != expected;
+            assert_eq!(!transformed.secrets.is_empty(), is_replaced, "{text}");
         }
     }
 

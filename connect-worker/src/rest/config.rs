@@ -11,6 +11,11 @@ use crate::rest::{cors, headers};
 const DEFAULT_LISTENERS: &str = "http://:8083";
 const BAD_LISTENER: &str = "Listener doesn't have the right format (protocol://hostname:port).";
 
+const EXTENSIONS: &str = "rest.extension.classes";
+const NO_EXTENSIONS: &str = "extensions are classes of the JVM and are not loaded, so what they guard would be open to \
+     everybody. Remove the key, and guard the worker otherwise: client certificates (`ssl.client.auth=required` with \
+     an `https` listener), or a proxy that checks logins before a listener on `127.0.0.1`";
+
 /// The scheme of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
@@ -83,6 +88,9 @@ impl RestConfig {
         let invalid = |key: &str, reason: String| {
             format!("Invalid value {} for configuration {key}: {reason}", text(key).unwrap_or_default())
         };
+        if text(EXTENSIONS).is_some_and(|classes| !classes.trim().is_empty()) {
+            return Err(invalid(EXTENSIONS, NO_EXTENSIONS.to_owned()));
+        }
         let listeners = listeners(text("listeners").unwrap_or(DEFAULT_LISTENERS))
             .map_err(|reason| invalid("listeners", reason))?;
         if listeners.is_empty() {
@@ -218,6 +226,14 @@ mod tests {
     fn bad_listeners_are_refused_with_kafkas_text() {
         let error = config(&[("listeners", "localhost")]).expect_err("no scheme");
         assert_eq!(error, format!("Invalid value localhost for configuration listeners: {BAD_LISTENER}"));
+    }
+
+    #[test]
+    fn extensions_are_refused_because_what_they_guard_would_be_open() {
+        let class = "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension";
+        let error = config(&[("rest.extension.classes", class)]).expect_err("it cannot be loaded");
+        assert!(error.contains(class) && error.contains("would be open"), "{error}");
+        assert!(config(&[("rest.extension.classes", " ")]).is_ok());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod offsets;
 mod page;
 mod peers;
 mod plugins;
+mod preview;
 mod request_log;
 mod root;
 mod router;

@@ -49,7 +49,7 @@ pub(crate) async fn validate(
 }
 
 /// Compares the plug-in of the path with that of the configuration, as `ConnectorPluginsResource` does.
-fn check_class(plugin: &str, props: &RawProps) -> Result<(), RestError> {
+pub(super) fn check_class(plugin: &str, props: &RawProps) -> Result<(), RestError> {
     let Some(Some(class)) = props.get(CLASS) else { return Ok(()) };
     let wanted = plugin.strip_suffix("Connector").unwrap_or(plugin);
     let given = class.strip_suffix("Connector").unwrap_or(class);

@@ -16,7 +16,7 @@ use crate::rest::error::RestError;
 use crate::rest::loggers::{self, LoggerState};
 use crate::rest::peers::Peers;
 use crate::rest::root::{self, Readiness};
-use crate::rest::{connectors, cors, headers, internal, offsets, page, plugins, request_log, uri};
+use crate::rest::{connectors, cors, headers, internal, offsets, page, plugins, preview, request_log, uri};
 
 /// What handlers need.
 #[derive(Clone)]
@@ -47,6 +47,7 @@ pub fn main_router(state: RestState, config: &RestConfig) -> Router {
         .route("/connector-plugins", resource("HEAD,GET,OPTIONS", get(plugins::list)))
         .route("/connector-plugins/{plugin}/config", resource("HEAD,GET,OPTIONS", get(plugins::config)))
         .route("/connector-plugins/{plugin}/config/validate", resource("OPTIONS,PUT", put(plugins::validate)))
+        .route("/connector-plugins/{plugin}/preview", resource("POST,OPTIONS", post(preview::preview)))
         .route("/cluster/departures/{member}", resource("OPTIONS,PUT", put(internal::depart)))
         .nest("/connectors/{connector}", connector_routes())
         .with_state(state.clone());

@@ -25,7 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{WorkerConfig, WorkerMode};
 use crate::herder::ports::{OffsetStore, SinkOffsets, SinkOffsetsError, TaskSpawner};
-use crate::herder::{Herder, HerderHandle, HerderSettings, MemoryConfigStore, MemoryStatusStore, Ports};
+use crate::herder::{
+    Herder, HerderHandle, HerderSettings, MemoryConfigStore, MemoryStatusStore, Ports, door,
+};
 use crate::obs::logging::LogControl;
 use crate::obs::metrics::MetricsRegistry;
 use crate::rest::{
@@ -133,9 +135,9 @@ impl Place {
         let listeners = BoundListeners::bind(&rest).await.expect("a free port");
         let port = listeners.ports()[0];
         let (config, updates) = MemoryConfigStore::new();
+        let plugins = catalog(registry.clone(), Arc::new(worker.clone()));
         let ports = Ports {
             resolver: Arc::new(worker.transformer().clone()),
-            catalog: catalog(registry.clone(), Arc::new(worker)),
             registry,
             spawner: Arc::new(PretendTasks),
             config: Box::new(config),
@@ -152,7 +154,8 @@ impl Place {
             tracks_topics: true,
             allows_topic_reset: true,
         };
-        let (herder, handle) = Herder::new(settings, ports);
+        let (handle, door) = door(plugins);
+        let herder = Herder::new(settings, ports, door);
         let stop = CancellationToken::new();
         let herder = tokio::spawn(herder.run(stop.clone()));
         let readiness = Readiness::default();

@@ -27,8 +27,10 @@ mod topics;
 mod topics_seen;
 
 pub use crate::kafka::producer::native_transactional_producers;
+pub(crate) use errors::{ErrorConfig, ErrorPolicy, Failure, Stage};
 pub use exactly_once::{ExactlyOnce, SourceFencing};
 pub use handle::{TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState};
 pub use members::{StaticMember, StaticMembers, StopReason};
+pub(crate) use plugins::{Chain, NamedConverter, NamedHeaderConverter, converter, header_converter};
 pub use services::{ConsumerFactory, TaskServices, WorkRight, always_ours, native_consumers};
 pub use spawner::Spawner;

@@ -27,7 +27,9 @@ pub(crate) struct Chain {
     links: Vec<Link>,
 }
 
-struct Link {
+/// A transform of a chain with its predicate.
+pub(crate) struct Link {
+    alias: String,
     class: &'static str,
     transform: Box<dyn Transform>,
     condition: Option<Condition>,
@@ -125,6 +127,11 @@ impl Chain {
         Ok(Self { links })
     }
 
+    /// Returns the transforms in order.
+    pub(crate) fn links(&self) -> &[Link] {
+        &self.links
+    }
+
     /// Returns whether there is nothing to apply.
     pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
@@ -140,7 +147,8 @@ impl Chain {
         position: Position,
     ) -> Result<Outcome, (&'static str, ConnectError)> {
         for link in &self.links {
-            if link.apply(record, position).map_err(|error| (link.class, error))? == Outcome::Drop {
+            let outcome = link.step(record, position).map_err(|error| (link.class, error))?;
+            if outcome == Some(Outcome::Drop) {
                 return Ok(Outcome::Drop);
             }
         }
@@ -163,16 +171,34 @@ impl Link {
         };
         let mut transform = make();
         transform.configure(&own)?;
-        Ok(Self { class: plugin.class, transform, condition })
+        Ok(Self { alias: alias.to_owned(), class: plugin.class, transform, condition })
     }
 
-    fn apply(&self, record: &mut ConnectRecord, position: Position) -> Result<Outcome, ConnectError> {
+    /// Returns the name of the transform in the configuration.
+    pub(crate) fn alias(&self) -> &str {
+        &self.alias
+    }
+
+    /// Returns the JVM class of the transform.
+    pub(crate) fn class(&self) -> &'static str {
+        self.class
+    }
+
+    /// Applies the transform; `None` when its predicate keeps the record away from it.
+    ///
+    /// # Errors
+    /// Fails as the predicate or the transform does.
+    pub(crate) fn step(
+        &self,
+        record: &mut ConnectRecord,
+        position: Position,
+    ) -> Result<Option<Outcome>, ConnectError> {
         if let Some(condition) = &self.condition
             && condition.predicate.test(record)? == condition.is_negated
         {
-            return Ok(Outcome::Keep);
+            return Ok(None);
         }
-        self.transform.apply(record, position)
+        self.transform.apply(record, position).map(Some)
     }
 }
 

@@ -7,6 +7,7 @@ use connect_core::config::Props;
 use connect_core::connector::SinkOffsetChanges;
 use connect_core::data::Map;
 use connect_core::error::ConnectError;
+use connect_core::kit::{Clock, SystemClock};
 use connect_core::plugin::{PluginInfo, Registry};
 use connect_core::record::Offsets;
 use serde_json::Value as Json;
@@ -22,6 +23,7 @@ use crate::herder::{HerderError, HerderErrorKind};
 use crate::kafka::admin::{Admin, AdminError};
 use crate::obs::logging::{LogControl, LogLevel};
 use crate::plugins::{self, plugin_config, plugin_list};
+use crate::preview::preview_json;
 use crate::rest::{LevelControl, LoggerLevel};
 use crate::stores::offsets::{self, ConnectorOffsets, SourceOffsetStores};
 use crate::task::{Spawner, TaskEvent, TaskHandle, TaskSpec};
@@ -91,6 +93,12 @@ impl PluginCatalog for Catalog {
                 Err(ValidateError { class: error.class, error: refusal(error.status, error.message) })
             }
         }
+    }
+
+    fn preview(&self, props: &RawProps, records: Vec<Json>) -> Result<Json, HerderError> {
+        let report = preview_json(&self.registry, &self.worker, props, records, SystemClock.wall_ms());
+        let report = tokio::runtime::Handle::current().block_on(report);
+        report.map_err(|error| refusal(error.status, error.message))
     }
 }
 

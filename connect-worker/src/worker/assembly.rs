@@ -7,7 +7,7 @@ use connect_core::plugin::Registry;
 use tokio::sync::mpsc;
 
 use crate::herder::fleet::FleetPorts;
-use crate::herder::{Herder, HerderHandle, HerderSettings, Ports};
+use crate::herder::{self, Herder, HerderDoor, HerderHandle, HerderSettings, Ports};
 use crate::stores::config::{ConfigStore, ConfigUpdate};
 use crate::stores::offsets::{OffsetStore, SourceOffsetStores};
 use crate::stores::status::StatusStore;
@@ -28,14 +28,20 @@ pub(super) struct Stores {
     pub(super) source_stores: Option<Arc<dyn SourceOffsetStores>>,
 }
 
-/// Returns a herder, not yet running, and the way to talk to it.
+/// Returns the way to talk to a worker's herder, and what the herder is made from.
+pub(super) fn door(frame: &Frame, registry: &Registry) -> (HerderHandle, HerderDoor) {
+    herder::door(catalog(registry.clone(), Arc::clone(&frame.worker)))
+}
+
+/// Returns a herder behind a door, not yet running.
 /// `fleet` is the group of a distributed worker.
 pub(super) fn herder(
     frame: &Frame,
     registry: Registry,
     stores: Stores,
     fleet: Option<FleetPorts>,
-) -> (Herder, HerderHandle) {
+    door: HerderDoor,
+) -> Herder {
     let worker = &frame.worker;
     let clock: SharedClock = Arc::new(SystemClock);
     let right: WorkRight = match &fleet {
@@ -63,7 +69,6 @@ pub(super) fn herder(
         allows_topic_reset: worker.topic_tracking_allow_reset,
     };
     let ports = Ports {
-        catalog: catalog(registry.clone(), Arc::clone(worker)),
         registry,
         resolver: Arc::new(worker.transformer().clone()),
         spawner: Arc::new(Spawner::new(services)),
@@ -75,5 +80,5 @@ pub(super) fn herder(
         metrics: Arc::clone(&frame.metrics),
         fleet,
     };
-    Herder::new(settings, ports)
+    Herder::new(settings, ports, door)
 }

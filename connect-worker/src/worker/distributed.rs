@@ -20,7 +20,7 @@ use crate::rest::Readiness;
 use crate::stores::config::KafkaConfigStore;
 use crate::stores::offsets::{KafkaOffsetStore, KafkaOffsetStores, OffsetStore};
 use crate::stores::status::KafkaStatusStore;
-use crate::worker::assembly::{Stores, herder};
+use crate::worker::assembly::{Stores, door, herder};
 use crate::worker::fencer::Fencer;
 use crate::worker::frame::{self, Frame, HERDER, RunningHerder, unusable};
 use crate::worker::group::{self, Member};
@@ -56,27 +56,31 @@ async fn serve(
     log: LogControl,
     stop: CancellationToken,
 ) -> Result<u8, u8> {
-    let frame = Frame::set_up(worker).await?;
+    let (frame, listeners) = Frame::set_up(worker).await?;
     let worker = Arc::clone(&frame.worker);
     let mode =
         worker.distributed().ok_or_else(|| unusable(&"the worker file is none of a distributed worker"))?;
+    let log = Arc::new(log);
+    let (handle, door) = door(&frame, &registry);
+    // Probes are answered from the first moment on. Other requests wait for the herder.
+    let server = frame.serve(listeners, handle.clone(), Arc::clone(&log));
+    door.begin_stage("asking the brokers for the id of their cluster");
     let kafka_cluster_id = tokio::select! {
         biased; // A worker that is to stop does not wait for a broker.
         () = stop.cancelled() => return Ok(0),
         id = frame::cluster_id(&worker) => id.map_err(|error| unusable(&error))?,
     };
+    let readiness = frame.readiness.clone();
+    readiness.open(frame::worker_info(kafka_cluster_id));
+    door.begin_stage("reading to the end of internal topics");
     let opened = tokio::select! {
         biased; // As above, for a topic.
         () = stop.cancelled() => return Ok(0),
         opened = open(&worker) => opened.map_err(|error| cannot_begin(&error))?,
     };
-    let log = Arc::new(log);
     let fleet = fleet(&frame, mode, &log).map_err(|error| cannot_begin(&error))?;
-    let (herder, handle) = herder(&frame, registry, opened.stores, Some(fleet));
+    let herder = herder(&frame, registry, opened.stores, Some(fleet), door);
     let mut running = RunningHerder::spawn(herder);
-    let readiness = frame.readiness.clone();
-    let server = frame.serve(handle.clone(), log);
-    readiness.open(frame::worker_info(kafka_cluster_id));
     let code = follow(&handle, &readiness, &mut running, &stop).await;
     let code = frame::stop(&worker, server, running, code).await;
     // The herder's store is dropped by now, which ends what follows its topic.

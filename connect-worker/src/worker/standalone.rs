@@ -12,7 +12,7 @@ use crate::herder::{CreateRequest, HerderHandle, InitialState, MemoryConfigStore
 use crate::obs::logging::LogControl;
 use crate::rest::Readiness;
 use crate::stores::offsets::{FileOffsetStore, OffsetStore};
-use crate::worker::assembly::{Stores, herder};
+use crate::worker::assembly::{Stores, door, herder};
 use crate::worker::frame::{self, Frame, RunningHerder, START, unusable};
 use crate::worker::until_signalled;
 
@@ -39,8 +39,8 @@ async fn serve(
     log: LogControl,
     stop: CancellationToken,
 ) -> anyhow::Result<u8> {
-    let frame = match Frame::set_up(worker).await {
-        Ok(frame) => frame,
+    let (frame, listeners) = match Frame::set_up(worker).await {
+        Ok(set_up) => set_up,
         Err(code) => return Ok(code),
     };
     let worker = Arc::clone(&frame.worker);
@@ -52,10 +52,11 @@ async fn serve(
         offsets: offset_store(&worker)?,
         source_stores: None,
     };
-    let (herder, handle) = herder(&frame, registry, stores, None);
+    let (handle, door) = door(&frame, &registry);
+    let herder = herder(&frame, registry, stores, None, door);
     let running = RunningHerder::spawn(herder);
     let readiness = frame.readiness.clone();
-    let server = frame.serve(handle.clone(), Arc::new(log));
+    let server = frame.serve(listeners, handle.clone(), Arc::new(log));
 
     let code = start(&worker, &handle, &readiness, connectors, &stop).await;
     if code == 0 {

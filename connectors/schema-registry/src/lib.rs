@@ -4,9 +4,11 @@ mod avro;
 mod converter;
 mod json;
 mod plugins;
+mod protobuf;
 mod registry;
 mod unique;
 
 pub use avro::AvroConverter;
 pub use json::JsonSchemaConverter;
 pub use plugins::plugins;
+pub use protobuf::ProtobufConverter;

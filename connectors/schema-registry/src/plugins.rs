@@ -3,7 +3,7 @@
 use connect_core::converter::Converter;
 use connect_core::plugin::{Factory, PluginInfo};
 
-use crate::{AvroConverter, JsonSchemaConverter};
+use crate::{AvroConverter, JsonSchemaConverter, ProtobufConverter};
 
 /// The version of Confluent's converters whose behaviour these have.
 const VERSION: &str = "8.1.0";
@@ -18,5 +18,6 @@ pub fn plugins() -> Vec<PluginInfo> {
     vec![
         plugin("io.confluent.connect.avro.AvroConverter", converter::<AvroConverter>),
         plugin("io.confluent.connect.json.JsonSchemaConverter", converter::<JsonSchemaConverter>),
+        plugin("io.confluent.connect.protobuf.ProtobufConverter", converter::<ProtobufConverter>),
     ]
 }

@@ -1,0 +1,46 @@
+//! The message indexes in front of a message: which of the file's types it is.
+
+use bytes::{Buf, Bytes};
+use connect_core::error::ConnectError;
+
+/// Types may not nest deeper.
+const MAX_INDEXES: i64 = 64;
+
+/// Splits the indexes off a payload.
+///
+/// # Errors
+/// Fails with a data error when the payload does not begin with indexes.
+pub(super) fn split(payload: &Bytes) -> Result<(Vec<usize>, Bytes), ConnectError> {
+    let mut rest = payload.clone();
+    let count = number(&mut rest)?;
+    if count == 0 {
+        return Ok((vec![0], rest));
+    }
+    if !(0..=MAX_INDEXES).contains(&count) {
+        return Err(invalid());
+    }
+    let mut indexes = Vec::new();
+    for _ in 0..count {
+        indexes.push(usize::try_from(number(&mut rest)?).map_err(|_| invalid())?);
+    }
+    Ok((indexes, rest))
+}
+
+fn invalid() -> ConnectError {
+    ConnectError::data("reading Protobuf data: the message indexes are not valid")
+}
+
+fn number(rest: &mut Bytes) -> Result<i64, ConnectError> {
+    let mut number = 0u64;
+    for shift in (0..35).step_by(7) {
+        if !rest.has_remaining() {
+            return Err(invalid());
+        }
+        let byte = rest.get_u8();
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed());
+        }
+    }
+    Err(invalid())
+}
