@@ -183,11 +183,10 @@ impl Fleet {
 
     /// Measures the start of all workers at once with everything configured already.
     async fn start_cold(&mut self) {
-        for member in &mut self.members {
-            member.signal("TERM");
-        }
-        for mut member in self.members.drain(..) {
-            member.stop();
+        let stop = |mut member: Member| std::thread::spawn(move || member.stop());
+        let stops: Vec<_> = self.members.drain(..).map(stop).collect();
+        for stop in stops {
+            stop.join().expect("the worker ends");
         }
         let begin = Instant::now();
         let one = || start(self.kind, self.group.clone());

@@ -4,7 +4,12 @@
 //! `tests/golden/rest`, are the expectations. What differs from run to run is replaced by a name in angle brackets,
 //! and the same names may be used in requests. A deliberate difference is named in the step that shows it.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use reqwest::{Client, Method, Response};
 use serde::{Deserialize, Serialize};
@@ -33,12 +38,15 @@ pub struct Scenario {
 pub enum Step {
     /// Sends a request and keeps the answer under its id.
     Request(Box<Request>),
-    /// Waits until a GET of a path gives a body that holds a text, or lacks one.
+    /// Waits until a GET of a path gives a body that holds a text, or lacks one, and goes on to for a while.
     Wait {
         wait: String,
         #[serde(default)]
         contains: String,
         lacks: Option<String>,
+        /// For what may be true before what was asked for has begun.
+        #[serde(default)]
+        holds_ms: u64,
     },
     /// Creates a topic with one partition and produces values to it.
     Produce { produce: String, values: Vec<String> },
@@ -151,8 +159,9 @@ impl Scenario {
                 Step::Request(request) => {
                     answers.push((request.id.clone(), worker.answer(&client, request).await))
                 }
-                Step::Wait { wait, contains, lacks } => {
-                    worker.wait(&client, wait, contains, lacks.as_deref()).await;
+                Step::Wait { wait, contains, lacks, holds_ms } => {
+                    let time = Duration::from_millis(*holds_ms);
+                    worker.wait(&client, wait, contains, lacks.as_deref(), time).await;
                 }
                 Step::Produce { produce, values } => {
                     let topic = worker.filled(produce);
@@ -192,17 +201,22 @@ impl Worker<'_> {
         self.normalised(response, request.unordered).await
     }
 
-    async fn wait(&self, client: &Client, path: &str, contains: &str, lacks: Option<&str>) {
+    async fn wait(&self, client: &Client, path: &str, contains: &str, lacks: Option<&str>, time: Duration) {
         let (path, contains) = (self.filled(path), self.filled(contains));
         let lacks = lacks.map(|text| self.filled(text));
         let url = format!("{}{path}", self.url);
+        let mut since = None;
         wait::until(&format!("`{contains}` without {lacks:?} at {path}"), STATE_LIMIT, async || {
             let body = match client.get(&url).send().await {
                 Ok(response) => response.text().await.unwrap_or_default(),
                 Err(error) => error.to_string(),
             };
             let is_free = lacks.as_ref().is_none_or(|text| !body.contains(text));
-            if is_free && body.contains(&contains) { Ok(()) } else { Err(body) }
+            if !is_free || !body.contains(&contains) {
+                since = None;
+                return Err(body);
+            }
+            if since.get_or_insert_with(Instant::now).elapsed() >= time { Ok(()) } else { Err(body) }
         })
         .await;
     }
