@@ -3,11 +3,12 @@
 //! and builds bodies that here are bytes already.
 
 mod connector;
+mod signature;
 mod tls;
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +27,7 @@ use connect_core::error::ConnectError;
 
 use crate::settings::{Auth, Connection};
 use connector::{Connector, connector, proxy_authorization};
+use signature::Signer;
 
 /// Longest answer that is read: one short line for each item of a bulk request, errors included.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -39,6 +41,7 @@ pub(crate) struct Client {
     urls: Vec<String>,
     next: AtomicUsize,
     authorization: Option<HeaderValue>,
+    signer: Option<Signer>,
     /// Sent to the proxy with requests that it passes on itself.
     proxy_authorization: Option<HeaderValue>,
     timeout: Duration,
@@ -84,6 +87,7 @@ impl Client {
             urls: connection.urls.clone(),
             next: AtomicUsize::new(0),
             authorization: authorization(&connection.auth)?,
+            signer: Signer::new(&connection.auth),
             proxy_authorization: connection.proxy.as_ref().map(proxy_authorization).transpose()?.flatten(),
             timeout: connection.connect_timeout + connection.read_timeout,
             is_compressed: connection.is_compressed,
@@ -172,7 +176,12 @@ impl Client {
         };
         let invalid =
             |error: hyper::http::Error| CallError::Refused(format!("building a request to `{url}`: {error}"));
-        builder.body(Full::new(body)).map_err(invalid)
+        let mut request = builder.body(Full::new(body.clone())).map_err(invalid)?;
+        if let Some(signer) = &self.signer {
+            let refused = |error| CallError::Refused(format!("signing a request to `{url}`: {error}"));
+            signer.sign(&mut request, &body, SystemTime::now()).map_err(refused)?;
+        }
+        Ok(request)
     }
 }
 

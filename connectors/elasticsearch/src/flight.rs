@@ -87,7 +87,7 @@ impl Sender {
     pub(crate) async fn send(self: Arc<Self>, items: Vec<Item>) -> Landed {
         let mut flight = Flight {
             verdicts: vec![None; items.len()],
-            parts: VecDeque::from([0..items.len()]),
+            parts: std::iter::once(0..items.len()).collect(),
             items,
             fault: None,
             refusal: None,

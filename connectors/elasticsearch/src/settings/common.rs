@@ -173,8 +173,9 @@ pub(super) fn creation(
         (&extra.template_name, &extra.template, ["index.template.name", "index.template"]),
         (&extra.policy_name, &extra.policy, ["lifecycle.policy.name", "lifecycle.policy"]),
     ] {
-        let is_policy_alone = key[0] == "lifecycle.policy.name" && body.is_empty();
-        if name.is_empty() != body.is_empty() && !(is_policy_alone && !name.is_empty()) {
+        // A policy may exist already; then its name alone is given.
+        let may_lack_body = key[0] == "lifecycle.policy.name";
+        if (name.is_empty() && !body.is_empty()) || (!name.is_empty() && body.is_empty() && !may_lack_body) {
             issues.both(key, &format!("'{}' and '{}' must be set together.", key[0], key[1]));
         }
     }

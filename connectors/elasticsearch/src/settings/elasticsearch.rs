@@ -130,7 +130,7 @@ fn resource_kind(config: &ElasticsearchConfig, issues: &mut Issues) -> ResourceK
         issues.both(["data.stream.dataset", "data.stream.type"], text);
     }
     let is_external = !config.external_usage.eq_ignore_ascii_case("DISABLED");
-    if is_external != !config.external_mapping.is_empty() {
+    if is_external == config.external_mapping.is_empty() {
         let text = "Invalid configuration: external.resource.usage and topic.to.external.resource.mapping must be configured together. Either both must be set, or both must be empty.";
         issues.both(["external.resource.usage", "topic.to.external.resource.mapping"], text);
     }

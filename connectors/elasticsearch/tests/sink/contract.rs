@@ -87,80 +87,58 @@ async fn resources_that_must_exist_are_looked_for() {
     assert_eq!(errors(ELASTICSEARCH, &props), [(key, text)]);
 }
 
-#[test]
-fn each_key_that_is_wrong_beside_others_is_named() {
-    let both = "'topic.key.ignore' can not be set if 'key.ignore' is true.";
-    for (class, extra, expected) in [
-        (
-            ELASTICSEARCH,
-            &[("topic.key.ignore", "t")][..],
-            vec![("key.ignore", both), ("topic.key.ignore", both)],
-        ),
+/// A connector, keys beside the usual ones, and the key and text of each error.
+type Case = (&'static str, &'static [(&'static str, &'static str)], Vec<(&'static str, &'static str)>);
+
+const BUFFERED: &str = "'max.buffered.records' (100) must be larger than or equal to 'batch.size' (2000) x max.in.flight.requests (5).";
+const BOTH: &str = "'topic.key.ignore' can not be set if 'key.ignore' is true.";
+const STREAM: &str = "Either both or neither 'data.stream.dataset' and 'data.stream.type' must be set.";
+const STREAM_UPSERT: &str =
+    "Upserts are not supported with data streams. write.method must not be UPSERT when using data streams.";
+const DATASET: &str = "Invalid value we-b for configuration data.stream.dataset: The specified dataset must not contain any of the characters \\ / * ? \" < > | , # : - or a space";
+const STRATEGY: &str = "Invalid value topic.partition.offset for configuration key.ignore.id.strategy: topic.partition.offset is not supported for index upsert. Supported is: record.key";
+const SERVICE: &str =
+    "Invalid value null for configuration aws.service.signing.name: it is needed to sign requests";
+
+fn wrong_beside_others() -> Vec<Case> {
+    vec![
+        (ELASTICSEARCH, &[("topic.key.ignore", "t")], vec![("key.ignore", BOTH), ("topic.key.ignore", BOTH)]),
         (
             ELASTICSEARCH,
             &[("max.buffered.records", "100")],
             vec![
-                (
-                    "batch.size",
-                    "'max.buffered.records' (100) must be larger than or equal to 'batch.size' (2000) x max.in.flight.requests (5).",
-                ),
-                (
-                    "max.buffered.records",
-                    "'max.buffered.records' (100) must be larger than or equal to 'batch.size' (2000) x max.in.flight.requests (5).",
-                ),
-                (
-                    "max.in.flight.requests",
-                    "'max.buffered.records' (100) must be larger than or equal to 'batch.size' (2000) x max.in.flight.requests (5).",
-                ),
+                ("batch.size", BUFFERED),
+                ("max.buffered.records", BUFFERED),
+                ("max.in.flight.requests", BUFFERED),
             ],
         ),
         (
             ELASTICSEARCH,
             &[("data.stream.type", "LOGS"), ("data.stream.dataset", "web"), ("write.method", "UPSERT")],
-            vec![(
-                "write.method",
-                "Upserts are not supported with data streams. write.method must not be UPSERT when using data streams.",
-            )],
+            vec![("write.method", STREAM_UPSERT)],
         ),
         (
             ELASTICSEARCH,
             &[("data.stream.type", "LOGS")],
-            vec![
-                (
-                    "data.stream.dataset",
-                    "Either both or neither 'data.stream.dataset' and 'data.stream.type' must be set.",
-                ),
-                (
-                    "data.stream.type",
-                    "Either both or neither 'data.stream.dataset' and 'data.stream.type' must be set.",
-                ),
-            ],
+            vec![("data.stream.dataset", STREAM), ("data.stream.type", STREAM)],
         ),
         (
             ELASTICSEARCH,
             &[("data.stream.type", "LOGS"), ("data.stream.dataset", "we-b")],
-            vec![(
-                "data.stream.dataset",
-                "Invalid value we-b for configuration data.stream.dataset: The specified dataset must not contain any of the characters \\ / * ? \" < > | , # : - or a space",
-            )],
+            vec![("data.stream.dataset", DATASET)],
         ),
-        (
-            OPENSEARCH,
-            &[("index.write.method", "upsert")],
-            vec![(
-                "key.ignore.id.strategy",
-                "Invalid value topic.partition.offset for configuration key.ignore.id.strategy: topic.partition.offset is not supported for index upsert. Supported is: record.key",
-            )],
-        ),
+        (OPENSEARCH, &[("index.write.method", "upsert")], vec![("key.ignore.id.strategy", STRATEGY)]),
         (
             OPENSEARCH,
             &[("aws.access_key_id", "id"), ("aws.secret_access_key", "secret"), ("aws.region", "eu-west-1")],
-            vec![(
-                "aws.service.signing.name",
-                "Invalid value null for configuration aws.service.signing.name: it is needed to sign requests",
-            )],
+            vec![("aws.service.signing.name", SERVICE)],
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn each_key_that_is_wrong_beside_others_is_named() {
+    for (class, extra, expected) in wrong_beside_others() {
         let mut props =
             connect_core::testkit::props(&[("connection.url", "http://127.0.0.1:9"), ("key.ignore", "true")]);
         props.extend(connect_core::testkit::props(extra));
