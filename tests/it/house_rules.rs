@@ -52,6 +52,7 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
     ("grok", &["connectors/log-transforms"]),
     ("aws_sdk_s3", &["connectors/s3"]),
     ("aws_config", &["connectors/s3"]),
+    ("parquet", &["connectors/formats"]),
     ("hyper_rustls", &["connectors/schema-registry/src/registry"]),
 ];
 
@@ -59,12 +60,13 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("connect-core", &[]),
     ("connector-converters", &["connect-core"]),
-    ("connector-formats", &["connect-core", "connector-converters"]),
+    ("connector-avro", &["connect-core"]),
+    ("connector-formats", &["connect-core", "connector-avro", "connector-converters"]),
     ("connector-file", &["connect-core", "connector-formats"]),
     ("connector-datagen", &["connect-core", "connector-formats"]),
     ("connector-s3", &["connect-core", "connector-formats"]),
     ("connector-elasticsearch", &["connect-core", "connector-formats"]),
-    ("connector-schema-registry", &["connect-core"]),
+    ("connector-schema-registry", &["connect-core", "connector-avro"]),
     ("connector-transforms", &["connect-core"]),
     ("connector-log-transforms", &["connect-core"]),
     ("connectors", &["connect-core", "connector-*"]),

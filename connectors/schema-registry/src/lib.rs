@@ -6,7 +6,6 @@ mod json;
 mod plugins;
 mod protobuf;
 mod registry;
-mod unique;
 
 pub use avro::AvroConverter;
 pub use json::JsonSchemaConverter;

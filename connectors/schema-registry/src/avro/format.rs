@@ -7,13 +7,14 @@ use connect_core::config::{ConfigDef, Props};
 use connect_core::data::{Datum, SchemaRef, Value};
 use connect_core::error::ConnectError;
 
-use super::config::AvroConfig;
-use super::decode::decode;
-use super::encode::Encoder;
-use super::plan::{self, Plan};
-use super::reader::Reader;
-use super::schema::{self, Avro};
-use super::{anything, from_connect, text};
+use connector_avro::config::AvroConfig;
+use connector_avro::decode::decode;
+use connector_avro::encode::Encoder;
+use connector_avro::plan::{self, Plan};
+use connector_avro::reader::Reader;
+use connector_avro::schema::{self, Avro};
+use connector_avro::{anything, from_connect, names, text};
+
 use crate::converter::{Described, Format, RegistryConverter};
 use crate::registry::SchemaText;
 
@@ -70,7 +71,7 @@ impl Format for AvroFormat {
         let Some(schema) = schema else {
             return Ok(Described {
                 text: anything::SCHEMA.clone(),
-                record: Some(super::names::ANYTHING.to_owned()),
+                record: Some(names::ANYTHING.to_owned()),
             });
         };
         let avro = from_connect::convert(&self.config, schema)?;

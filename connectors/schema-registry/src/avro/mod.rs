@@ -1,18 +1,7 @@
-//! Avro: its schemas, their relation to Connect's, and its binary encoding.
+//! Avro as a format of the registry's converter. Schemas and encoding are in the crate of Avro, which file formats
+//! use, too.
 
-mod anything;
-mod config;
-mod decode;
-mod defaults;
-mod encode;
 mod format;
-mod from_connect;
-mod names;
-mod plan;
-mod reader;
-mod schema;
-mod text;
-mod to_connect;
 
 pub use format::AvroConverter;
 

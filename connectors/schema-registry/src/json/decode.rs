@@ -158,7 +158,7 @@ fn map(schema: &Schema, node: &Node<'_>, source: &Bytes) -> Result<Value, Connec
         let key = decode(key_schema, part(config::KEY), source)?;
         entries.push((key, decode(value_schema, part(config::VALUE), source)?));
     }
-    Ok(Value::Map(Map { entries: convert::in_hash_order(crate::unique::by_last(entries)) }))
+    Ok(Value::Map(Map { entries: convert::in_hash_order(connector_avro::unique::by_last(entries)) }))
 }
 
 fn structure(schema: &SchemaRef, node: &Node<'_>, source: &Bytes) -> Result<Value, ConnectError> {

@@ -113,7 +113,7 @@ fn entries(config: &ProtobufConfig, schema: &SchemaRef, items: &[Proto]) -> Resu
         entries
             .push((field(config, key_schema, message, &key)?, field(config, value_schema, message, &value)?));
     }
-    Ok(Value::Map(Map { entries: convert::in_hash_order(crate::unique::by_last(entries)) }))
+    Ok(Value::Map(Map { entries: convert::in_hash_order(connector_avro::unique::by_last(entries)) }))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "narrowing drops bits, as Java's casts do")]

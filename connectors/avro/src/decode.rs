@@ -7,15 +7,15 @@ use connect_core::data::coerce::logical as convert;
 use connect_core::data::{Map, Struct, Value, java_map, logical};
 use connect_core::error::ConnectError;
 
-use super::anything;
-use super::plan::Plan;
-use super::reader::Reader;
+use crate::anything;
+use crate::plan::Plan;
+use crate::reader::Reader;
 
 /// Reads a value.
 ///
 /// # Errors
 /// Fails with a data error when the bytes were not written with the plan's schema.
-pub(super) fn decode(plan: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectError> {
+pub fn decode(plan: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectError> {
     Ok(match plan {
         Plan::Boolean => Value::Boolean(reader.boolean()?),
         #[expect(clippy::cast_possible_truncation, reason = "narrowing drops bits, as `byteValue` does")]
@@ -116,7 +116,7 @@ fn map(values: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectError> {
 }
 
 /// Returns the entries as a `HashMap` made for their number iterates over them; of equal keys the last counts.
-pub(super) fn in_java_order(entries: Vec<(Value, Value)>) -> Vec<(Value, Value)> {
+pub fn in_java_order(entries: Vec<(Value, Value)>) -> Vec<(Value, Value)> {
     if entries.len() < 2 {
         return entries;
     }

@@ -6,18 +6,18 @@ use connect_core::data::coerce::logical as convert;
 use connect_core::data::{Map, Schema, Struct, Type, Value, logical};
 use connect_core::error::ConnectError;
 
-use super::anything::{self, in_java_order, write_blocks};
-use super::config::AvroConfig;
-use super::names;
-use super::schema::{Avro, Field, Kind, Record};
+use crate::anything::{self, in_java_order, write_blocks};
+use crate::config::AvroConfig;
+use crate::names;
+use crate::schema::{Avro, Field, Kind, Record};
 
 /// Writes values of one Connect schema.
-pub(super) struct Encoder<'a> {
-    pub(super) config: &'a AvroConfig,
+pub struct Encoder<'a> {
+    pub config: &'a AvroConfig,
 }
 
 /// Appends a number in zig-zag encoding of variable length.
-pub(super) fn write_long(out: &mut Vec<u8>, number: i64) {
+pub fn write_long(out: &mut Vec<u8>, number: i64) {
     let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
     while rest >= 0x80 {
         out.push((rest & 0x7f) as u8 | 0x80);
@@ -27,7 +27,7 @@ pub(super) fn write_long(out: &mut Vec<u8>, number: i64) {
 }
 
 /// Appends bytes after their length.
-pub(super) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     write_long(out, i64::try_from(bytes.len()).unwrap_or(i64::MAX));
     out.extend_from_slice(bytes);
 }
@@ -38,7 +38,7 @@ impl Encoder<'_> {
     /// # Errors
     /// Fails with a data error when the value is not one of its schema, or the schema written with has no place
     /// for it.
-    pub(super) fn payload(
+    pub fn payload(
         &self,
         schema: Option<&Schema>,
         avro: &Avro,
@@ -270,7 +270,7 @@ impl Encoder<'_> {
 
     /// A schema without a name goes by any of the default names.
     fn is_named(&self, schema: &Schema, branch: &Avro) -> bool {
-        let full = branch.name().map(super::schema::Name::full).unwrap_or_default();
+        let full = branch.name().map(crate::schema::Name::full).unwrap_or_default();
         match &schema.name {
             Some(name) => self.config.split(name).full() == full,
             None => full.starts_with(names::DEFAULT_FULL_NAME),

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use connect_core::error::ConnectError;
 use serde_json::{Map, Value as Json};
 
-use super::schema::{Avro, Field, Kind, Name};
+use crate::schema::{Avro, Field, Kind, Name};
 
 /// Returns the text of a schema.
 ///
 /// # Errors
 /// Fails with a data error when two different types share a name.
-pub(super) fn of(schema: &Avro) -> Result<String, ConnectError> {
+pub fn of(schema: &Avro) -> Result<String, ConnectError> {
     let mut writer = Writer { seen: HashMap::new() };
     Ok(writer.schema(schema, None)?.to_string())
 }

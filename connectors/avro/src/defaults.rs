@@ -7,15 +7,15 @@ use connect_core::data::{Map, Schema, Struct, Type, Value, java_map, logical};
 use connect_core::error::ConnectError;
 use serde_json::Value as Json;
 
-use super::config::AvroConfig;
-use super::names;
-use super::schema::{Avro, Kind};
+use crate::config::AvroConfig;
+use crate::names;
+use crate::schema::{Avro, Kind};
 
 /// Returns the JSON of a default value.
 ///
 /// # Errors
 /// Fails with a data error when the value is not one of the schema.
-pub(super) fn to_json(config: &AvroConfig, schema: &Schema, value: &Value) -> Result<Json, ConnectError> {
+pub fn to_json(config: &AvroConfig, schema: &Schema, value: &Value) -> Result<Json, ConnectError> {
     let element = |key: bool| {
         let child = if key { &schema.key_schema } else { &schema.value_schema };
         child.as_deref().ok_or_else(|| ConnectError::data("Array or map schema without element schema"))
@@ -88,7 +88,7 @@ fn latin1(bytes: &[u8]) -> String {
 }
 
 /// Returns the value of a default, `None` when it is none of the schema: it is then ignored, as on the JVM.
-pub(super) fn from_json(config: &AvroConfig, schema: &Schema, avro: &Avro, json: &Json) -> Option<Value> {
+pub fn from_json(config: &AvroConfig, schema: &Schema, avro: &Avro, json: &Json) -> Option<Value> {
     let value = untyped(config, schema, avro, json)?;
     let value = to_logical(schema, value)?;
     value.validate(schema, None).ok().map(|()| value)

@@ -5,7 +5,7 @@ use bytestring::ByteString;
 use connect_core::error::ConnectError;
 
 /// A position in the bytes of one record.
-pub(super) struct Reader<'a> {
+pub struct Reader<'a> {
     /// What is read; strings and bytes share it.
     source: &'a Bytes,
     rest: &'a [u8],
@@ -18,11 +18,11 @@ fn invalid(what: &str) -> ConnectError {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(source: &'a Bytes) -> Self {
+    pub fn new(source: &'a Bytes) -> Self {
         Self { source, rest: source, elements_left: source.len() + 1024 }
     }
 
-    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], ConnectError> {
+    pub fn take(&mut self, len: usize) -> Result<&'a [u8], ConnectError> {
         match self.rest.split_at_checked(len) {
             Some((taken, rest)) => {
                 self.rest = rest;
@@ -42,13 +42,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn boolean(&mut self) -> Result<bool, ConnectError> {
+    pub fn boolean(&mut self) -> Result<bool, ConnectError> {
         Ok(self.array::<1>()?[0] == 1)
     }
 
     /// Reads a zig-zag number of variable length.
     #[inline]
-    pub(super) fn long(&mut self) -> Result<i64, ConnectError> {
+    pub fn long(&mut self) -> Result<i64, ConnectError> {
         if let Some((first, rest)) = self.rest.split_first()
             && *first < 0x80
         {
@@ -70,36 +70,36 @@ impl<'a> Reader<'a> {
         Err(invalid(if self.rest.len() < 10 { "the data ends too early" } else { "a number is too long" }))
     }
 
-    pub(super) fn int(&mut self) -> Result<i32, ConnectError> {
+    pub fn int(&mut self) -> Result<i32, ConnectError> {
         i32::try_from(self.long()?).map_err(|_| invalid("a number does not fit an int"))
     }
 
-    pub(super) fn float(&mut self) -> Result<f32, ConnectError> {
+    pub fn float(&mut self) -> Result<f32, ConnectError> {
         self.array().map(f32::from_le_bytes)
     }
 
-    pub(super) fn double(&mut self) -> Result<f64, ConnectError> {
+    pub fn double(&mut self) -> Result<f64, ConnectError> {
         self.array().map(f64::from_le_bytes)
     }
 
     /// Reads bytes after their length.
-    pub(super) fn slice(&mut self) -> Result<&'a [u8], ConnectError> {
+    pub fn slice(&mut self) -> Result<&'a [u8], ConnectError> {
         let len = usize::try_from(self.long()?).map_err(|_| invalid("a length is negative"))?;
         self.take(len)
     }
 
     /// Reads bytes after their length, sharing the record's memory.
-    pub(super) fn bytes(&mut self) -> Result<Bytes, ConnectError> {
+    pub fn bytes(&mut self) -> Result<Bytes, ConnectError> {
         self.slice().map(|slice| self.source.slice_ref(slice))
     }
 
     /// Reads a fixed number of bytes, sharing the record's memory.
-    pub(super) fn fixed(&mut self, len: usize) -> Result<Bytes, ConnectError> {
+    pub fn fixed(&mut self, len: usize) -> Result<Bytes, ConnectError> {
         self.take(len).map(|slice| self.source.slice_ref(slice))
     }
 
     /// Reads a string, sharing the record's memory; what is no UTF-8 becomes replacement characters, as in Java.
-    pub(super) fn string(&mut self) -> Result<ByteString, ConnectError> {
+    pub fn string(&mut self) -> Result<ByteString, ConnectError> {
         let slice = self.slice()?;
         if slice.is_empty() {
             return Ok(ByteString::new());
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the head of a block of an array or map: the number of its elements, 0 at the end.
-    pub(super) fn block(&mut self) -> Result<usize, ConnectError> {
+    pub fn block(&mut self) -> Result<usize, ConnectError> {
         let mut count = self.long()?;
         if count < 0 {
             // A negative count is followed by the block's size in bytes.

@@ -13,14 +13,14 @@ const MAX_DEPTH: usize = 128;
 
 /// A schema and the properties that Avro itself does not know.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Avro {
-    pub(super) kind: Kind,
-    pub(super) props: IndexMap<String, Json>,
+pub struct Avro {
+    pub kind: Kind,
+    pub props: IndexMap<String, Json>,
 }
 
 /// The types of Avro.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub enum Kind {
     Null,
     Boolean,
     Int,
@@ -41,49 +41,49 @@ pub(super) enum Kind {
 
 /// A record type.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Record {
-    pub(super) name: Name,
-    pub(super) doc: Option<String>,
-    pub(super) fields: Vec<Field>,
+pub struct Record {
+    pub name: Name,
+    pub doc: Option<String>,
+    pub fields: Vec<Field>,
 }
 
 /// A field of a record.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Field {
-    pub(super) name: String,
-    pub(super) schema: Arc<Avro>,
-    pub(super) doc: Option<String>,
-    pub(super) default: Option<Json>,
-    pub(super) props: IndexMap<String, Json>,
+pub struct Field {
+    pub name: String,
+    pub schema: Arc<Avro>,
+    pub doc: Option<String>,
+    pub default: Option<Json>,
+    pub props: IndexMap<String, Json>,
 }
 
 /// An enum type.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Enum {
-    pub(super) name: Name,
-    pub(super) doc: Option<String>,
-    pub(super) symbols: Vec<String>,
-    pub(super) default: Option<String>,
+pub struct Enum {
+    pub name: Name,
+    pub doc: Option<String>,
+    pub symbols: Vec<String>,
+    pub default: Option<String>,
 }
 
 /// A type of a fixed number of bytes.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fixed {
-    pub(super) name: Name,
-    pub(super) doc: Option<String>,
-    pub(super) size: usize,
+pub struct Fixed {
+    pub name: Name,
+    pub doc: Option<String>,
+    pub size: usize,
 }
 
 /// The name of a type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Name {
-    pub(super) space: Option<String>,
-    pub(super) name: String,
+pub struct Name {
+    pub space: Option<String>,
+    pub name: String,
 }
 
 impl Name {
     /// Returns the name with its namespace.
-    pub(super) fn full(&self) -> String {
+    pub fn full(&self) -> String {
         match &self.space {
             Some(space) => format!("{space}.{}", self.name),
             None => self.name.clone(),
@@ -102,17 +102,17 @@ impl Name {
 
 impl Avro {
     /// Returns a schema without properties.
-    pub(super) fn of(kind: Kind) -> Self {
+    pub fn of(kind: Kind) -> Self {
         Self { kind, props: IndexMap::new() }
     }
 
     /// Returns a property that is a text.
-    pub(super) fn prop(&self, key: &str) -> Option<&str> {
+    pub fn prop(&self, key: &str) -> Option<&str> {
         self.props.get(key).and_then(Json::as_str)
     }
 
     /// Returns the name of a named type.
-    pub(super) fn name(&self) -> Option<&Name> {
+    pub fn name(&self) -> Option<&Name> {
         match &self.kind {
             Kind::Record(record) => Some(&record.name),
             Kind::Enum(symbols) => Some(&symbols.name),
@@ -123,7 +123,7 @@ impl Avro {
     }
 
     /// Returns Avro's word for the type.
-    pub(super) fn type_name(&self) -> &'static str {
+    pub fn type_name(&self) -> &'static str {
         match &self.kind {
             Kind::Null => "null",
             Kind::Boolean => "boolean",
@@ -147,7 +147,7 @@ impl Avro {
 ///
 /// # Errors
 /// Fails with a data error when the text is no Avro schema.
-pub(super) fn parse(text: &str, references: &[(String, String)]) -> Result<Arc<Avro>, ConnectError> {
+pub fn parse(text: &str, references: &[(String, String)]) -> Result<Arc<Avro>, ConnectError> {
     let mut parser = Parser { names: HashMap::new() };
     for (_, reference) in references {
         parser.parse_text(reference)?;

@@ -6,14 +6,14 @@ use bytestring::ByteString;
 use connect_core::data::{Schema, SchemaRef, Type, logical};
 use connect_core::error::ConnectError;
 
-use super::config::AvroConfig;
-use super::names;
-use super::schema::{Avro, Kind};
-use super::to_connect;
+use crate::config::AvroConfig;
+use crate::names;
+use crate::schema::{Avro, Kind};
+use crate::to_connect;
 
 /// One step of decoding.
 #[derive(Debug)]
-pub(super) enum Plan {
+pub enum Plan {
     Boolean,
     Int8,
     Int16,
@@ -52,7 +52,7 @@ pub(super) enum Plan {
 ///
 /// # Errors
 /// Fails with a data error when the schema has no counterpart in Connect.
-pub(super) fn make(
+pub fn make(
     config: &AvroConfig,
     avro: &Avro,
     version: Option<i32>,

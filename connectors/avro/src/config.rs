@@ -5,7 +5,7 @@ use connect_core::error::ConnectError;
 
 connect_core::config! {
     /// Settings of the mapping between Avro and Connect.
-    pub(super) struct AvroConfig {
+    pub struct AvroConfig {
         /// Preserve enums and the packages of names.
         enhanced: bool = "enhanced.avro.schema.support", Medium, default "false";
         /// Replace what Avro does not allow in names.
@@ -27,7 +27,7 @@ connect_core::config! {
 
 impl AvroConfig {
     /// Returns the keys.
-    pub(super) fn keys() -> ConfigDef {
+    pub fn keys() -> ConfigDef {
         Self::config_def()
     }
 
@@ -35,7 +35,7 @@ impl AvroConfig {
     ///
     /// # Errors
     /// Fails with a config error that lists every bad key.
-    pub(super) fn read(props: &Props) -> Result<Self, ConnectError> {
+    pub fn read(props: &Props) -> Result<Self, ConnectError> {
         Ok(Self::parse(props)?)
     }
 }

@@ -6,20 +6,16 @@ use connect_core::data::{Field, Schema, SchemaRef, Type, logical};
 use connect_core::error::ConnectError;
 use serde_json::Value as Json;
 
-use super::config::AvroConfig;
-use super::defaults;
-use super::names;
-use super::schema::{self, Avro, Kind, Record};
+use crate::config::AvroConfig;
+use crate::defaults;
+use crate::names;
+use crate::schema::{self, Avro, Kind, Record};
 
 /// Returns the Connect schema of an Avro schema. `version` is used where the schema itself names none.
 ///
 /// # Errors
 /// Fails with a data error when the schema has no counterpart in Connect.
-pub(super) fn convert(
-    config: &AvroConfig,
-    avro: &Avro,
-    version: Option<i32>,
-) -> Result<SchemaRef, ConnectError> {
+pub fn convert(config: &AvroConfig, avro: &Avro, version: Option<i32>) -> Result<SchemaRef, ConnectError> {
     let mut context = Context { config, unions: 0 };
     let schema = context.schema(avro, Around { version, ..Around::default() })?;
     Ok(Arc::new(schema))
@@ -283,7 +279,7 @@ fn int(avro: &Avro) -> Result<Schema, ConnectError> {
 }
 
 /// Returns the types of key and value of a map's entry.
-pub(super) fn entry_fields(entry: &Record) -> Result<(&Avro, &Avro), ConnectError> {
+pub fn entry_fields(entry: &Record) -> Result<(&Avro, &Avro), ConnectError> {
     let find = |name: &str| entry.fields.iter().find(|field| field.name == name).map(|field| &*field.schema);
     match (entry.fields.len(), find(names::KEY), find(names::VALUE)) {
         (2, Some(key), Some(value)) => Ok((key, value)),

@@ -6,15 +6,15 @@ use connect_core::data::coerce::logical as convert;
 use connect_core::data::{Map, Value, java_map};
 use connect_core::error::ConnectError;
 
-use super::encode::{write_bytes, write_long};
-use super::reader::Reader;
+use crate::encode::{write_bytes, write_long};
+use crate::reader::Reader;
 
 /// Values may not nest deeper.
 const MAX_DEPTH: usize = 64;
 const FIELDS: usize = 9;
 
 /// The text of the schema, as Avro's Java library prints it.
-pub(super) static SCHEMA: LazyLock<String> = LazyLock::new(|| {
+pub static SCHEMA: LazyLock<String> = LazyLock::new(|| {
     let simple = ["boolean", "bytes", "double", "float", "int", "long", "string"];
     let mut fields: Vec<String> = simple
         .iter()
@@ -34,7 +34,7 @@ pub(super) static SCHEMA: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Reads a value: the first field that is not null.
-pub(super) fn decode(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectError> {
+pub fn decode(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectError> {
     if depth > MAX_DEPTH {
         return Err(ConnectError::data("reading Avro data: values nest too deeply"));
     }
@@ -101,7 +101,7 @@ fn map(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectError> {
 ///
 /// # Errors
 /// Fails with a data error for values that do not exist without a schema.
-pub(super) fn encode(value: &Value, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+pub fn encode(value: &Value, out: &mut Vec<u8>) -> Result<(), ConnectError> {
     let field = match value {
         Value::Null => FIELDS,
         Value::Boolean(_) => 0,
@@ -149,7 +149,7 @@ pub(super) fn encode(value: &Value, out: &mut Vec<u8>) -> Result<(), ConnectErro
 }
 
 /// Appends the elements of an array or map as one block.
-pub(super) fn write_blocks(
+pub fn write_blocks(
     out: &mut Vec<u8>,
     len: usize,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), ConnectError>,
@@ -163,7 +163,7 @@ pub(super) fn write_blocks(
 }
 
 /// Returns the entries of a map with string keys in the order in which a `HashMap` of them iterates.
-pub(super) fn in_java_order(map: &Map) -> impl Iterator<Item = &(Value, Value)> {
+pub fn in_java_order(map: &Map) -> impl Iterator<Item = &(Value, Value)> {
     let keys: Vec<&str> = map.entries.iter().map(|(key, _)| key.as_str().unwrap_or_default()).collect();
     java_map::iteration_order(keys.into_iter()).into_iter().filter_map(|index| map.entries.get(index))
 }

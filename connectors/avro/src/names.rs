@@ -2,57 +2,57 @@
 
 use connect_core::data::{Schema, Type};
 
-use super::config::AvroConfig;
-use super::schema::{Avro, Kind, Name};
+use crate::config::AvroConfig;
+use crate::schema::{Avro, Kind, Name};
 
-pub(super) const NAMESPACE: &str = "io.confluent.connect.avro";
-pub(super) const DEFAULT_NAME: &str = "ConnectDefault";
-pub(super) const DEFAULT_FULL_NAME: &str = "io.confluent.connect.avro.ConnectDefault";
-pub(super) const ANYTHING: &str = "io.confluent.connect.avro.Anything";
-pub(super) const MAP_ENTRY: &str = "MapEntry";
-pub(super) const KEY: &str = "key";
-pub(super) const VALUE: &str = "value";
+pub const NAMESPACE: &str = "io.confluent.connect.avro";
+pub const DEFAULT_NAME: &str = "ConnectDefault";
+pub const DEFAULT_FULL_NAME: &str = "io.confluent.connect.avro.ConnectDefault";
+pub const ANYTHING: &str = "io.confluent.connect.avro.Anything";
+pub const MAP_ENTRY: &str = "MapEntry";
+pub const KEY: &str = "key";
+pub const VALUE: &str = "value";
 
-pub(super) const CONNECT_NAME: &str = "connect.name";
-pub(super) const CONNECT_DOC: &str = "connect.doc";
-pub(super) const CONNECT_VERSION: &str = "connect.version";
-pub(super) const CONNECT_DEFAULT: &str = "connect.default";
-pub(super) const CONNECT_PARAMETERS: &str = "connect.parameters";
-pub(super) const CONNECT_TYPE: &str = "connect.type";
-pub(super) const CONNECT_INTERNAL_TYPE: &str = "connect.internal.type";
-pub(super) const CONNECT_RECORD_DOC: &str = "connect.record.doc";
-pub(super) const CONNECT_ENUM_DOC: &str = "connect.enum.doc";
-pub(super) const RECORD_DOC: &str = "io.confluent.connect.avro.record.doc";
-pub(super) const ENUM_DOC_PREFIX: &str = "io.confluent.connect.avro.enum.doc.";
-pub(super) const ENUM_DEFAULT_PREFIX: &str = "io.confluent.connect.avro.enum.default.";
-pub(super) const FIELD_DOC_PREFIX: &str = "io.confluent.connect.avro.field.doc.";
+pub const CONNECT_NAME: &str = "connect.name";
+pub const CONNECT_DOC: &str = "connect.doc";
+pub const CONNECT_VERSION: &str = "connect.version";
+pub const CONNECT_DEFAULT: &str = "connect.default";
+pub const CONNECT_PARAMETERS: &str = "connect.parameters";
+pub const CONNECT_TYPE: &str = "connect.type";
+pub const CONNECT_INTERNAL_TYPE: &str = "connect.internal.type";
+pub const CONNECT_RECORD_DOC: &str = "connect.record.doc";
+pub const CONNECT_ENUM_DOC: &str = "connect.enum.doc";
+pub const RECORD_DOC: &str = "io.confluent.connect.avro.record.doc";
+pub const ENUM_DOC_PREFIX: &str = "io.confluent.connect.avro.enum.doc.";
+pub const ENUM_DEFAULT_PREFIX: &str = "io.confluent.connect.avro.enum.default.";
+pub const FIELD_DOC_PREFIX: &str = "io.confluent.connect.avro.field.doc.";
 /// Says that a default value was the default of an Avro field.
-pub(super) const FIELD_DEFAULT_FLAG: &str = "io.confluent.connect.avro.field.default";
-pub(super) const FIXED_SIZE: &str = "connect.fixed.size";
-pub(super) const DECIMAL_PRECISION: &str = "connect.decimal.precision";
-pub(super) const DEFAULT_PRECISION: i64 = 64;
+pub const FIELD_DEFAULT_FLAG: &str = "io.confluent.connect.avro.field.default";
+pub const FIXED_SIZE: &str = "connect.fixed.size";
+pub const DECIMAL_PRECISION: &str = "connect.decimal.precision";
+pub const DEFAULT_PRECISION: i64 = 64;
 /// Properties that begin so are parameters, and the other way round.
-pub(super) const AVRO_PREFIX: &str = "avro";
-pub(super) const LOGICAL_TYPE: &str = "logicalType";
+pub const AVRO_PREFIX: &str = "avro";
+pub const LOGICAL_TYPE: &str = "logicalType";
 
 const AVRO_ENUM: &str = "io.confluent.connect.avro.Enum";
 const AVRO_UNION: &str = "io.confluent.connect.avro.Union";
 const GENERALIZED_ENUM: &str = "org.apache.kafka.connect.data.Enum";
-pub(super) const GENERALIZED_UNION: &str = "org.apache.kafka.connect.data.Union";
+pub const GENERALIZED_UNION: &str = "org.apache.kafka.connect.data.Union";
 
 impl AvroConfig {
     /// Returns the parameter that names an enum.
-    pub(super) fn enum_parameter(&self) -> &'static str {
+    pub fn enum_parameter(&self) -> &'static str {
         if self.generalized { GENERALIZED_ENUM } else { AVRO_ENUM }
     }
 
     /// Returns the name of a struct that stands for the `index`th union.
-    pub(super) fn union_name(&self, index: usize) -> String {
+    pub fn union_name(&self, index: usize) -> String {
         if self.generalized { format!("connect_union_{index}") } else { AVRO_UNION.to_owned() }
     }
 
     /// Returns the field that stands for a branch of a union.
-    pub(super) fn branch_field(&self, branch: &Avro, index: usize) -> String {
+    pub fn branch_field(&self, branch: &Avro, index: usize) -> String {
         if self.generalized {
             return format!("connect_union_field_{index}");
         }
@@ -64,12 +64,12 @@ impl AvroConfig {
     }
 
     /// Returns a name with what Avro does not allow replaced, if that is asked for.
-    pub(super) fn scrubbed(&self, name: &str) -> String {
+    pub fn scrubbed(&self, name: &str) -> String {
         if self.scrub { scrub(name) } else { name.to_owned() }
     }
 
     /// Returns the Avro name of a Connect name.
-    pub(super) fn split(&self, full: &str) -> Name {
+    pub fn split(&self, full: &str) -> Name {
         let mut parts: Vec<String> = full.split('.').map(|part| self.scrubbed(part)).collect();
         // Java's `split` leaves out empty parts at the end.
         while parts.len() > 1 && parts.last().is_some_and(String::is_empty) {
@@ -81,25 +81,25 @@ impl AvroConfig {
 }
 
 /// Returns whether a schema stands for an Avro union.
-pub(super) fn is_union(schema: &Schema) -> bool {
+pub fn is_union(schema: &Schema) -> bool {
     schema.is_named(AVRO_UNION)
         || (schema.ty == Type::Struct && schema.parameters.contains_key(GENERALIZED_UNION))
 }
 
 /// Returns whether a schema came from an Avro enum.
-pub(super) fn is_enum(schema: &Schema) -> bool {
+pub fn is_enum(schema: &Schema) -> bool {
     schema.ty == Type::String
         && (schema.parameters.contains_key(GENERALIZED_ENUM) || schema.parameters.contains_key(AVRO_ENUM))
 }
 
 /// Returns the size of a schema that came from a fixed type.
-pub(super) fn fixed_size(schema: &Schema) -> Option<usize> {
+pub fn fixed_size(schema: &Schema) -> Option<usize> {
     let is_named_bytes = schema.ty == Type::Bytes && schema.name.is_some();
     schema.parameters.get(FIXED_SIZE).filter(|_| is_named_bytes).and_then(|size| size.parse().ok())
 }
 
 /// Returns whether the elements of an array are the entries of a map.
-pub(super) fn is_map_entry(element: &Avro) -> bool {
+pub fn is_map_entry(element: &Avro) -> bool {
     let Kind::Record(record) = &element.kind else { return false };
     (record.name.space.as_deref() == Some(NAMESPACE) && record.name.name == MAP_ENTRY)
         || element.prop(CONNECT_INTERNAL_TYPE) == Some(MAP_ENTRY)

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use connect_core::data::Value;
 
 /// Drops entries whose key comes again: of equal keys, which print alike, the last counts.
-pub(crate) fn by_last(entries: Vec<(Value, Value)>) -> Vec<(Value, Value)> {
+pub fn by_last(entries: Vec<(Value, Value)>) -> Vec<(Value, Value)> {
     let mut last = HashMap::with_capacity(entries.len());
     for (index, (key, _)) in entries.iter().enumerate() {
         last.insert(format!("{key:?}"), index);

@@ -8,16 +8,16 @@ use connect_core::error::ConnectError;
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
-use super::config::AvroConfig;
-use super::defaults;
-use super::names::{self, NAMESPACE};
-use super::schema::{Avro, Enum, Field, Fixed, Kind, Name, Record};
+use crate::config::AvroConfig;
+use crate::defaults;
+use crate::names::{self, NAMESPACE};
+use crate::schema::{Avro, Enum, Field, Fixed, Kind, Name, Record};
 
 /// Returns the Avro schema of a Connect schema.
 ///
 /// # Errors
 /// Fails with a data error when the schema has no counterpart in Avro.
-pub(super) fn convert(config: &AvroConfig, schema: &Schema) -> Result<Arc<Avro>, ConnectError> {
+pub fn convert(config: &AvroConfig, schema: &Schema) -> Result<Arc<Avro>, ConnectError> {
     let mut context = Context { config, done: Vec::new(), seen: HashSet::new(), unnamed: 0 };
     context.schema(schema, false)
 }
