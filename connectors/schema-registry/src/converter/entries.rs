@@ -8,9 +8,12 @@ use crate::registry::Cache;
 /// Topics kept for one key; with more, the first are forgotten.
 const MAX_TOPICS: usize = 64;
 
+/// What is known of one key, by topic.
+type Topics<V> = Arc<Vec<(String, Arc<V>)>>;
+
 /// A bounded map from a key and a topic.
 pub(super) struct Entries<K, V> {
-    cache: Cache<K, Arc<Vec<(String, Arc<V>)>>>,
+    cache: Cache<K, Topics<V>>,
 }
 
 impl<K: Hash + Eq + Copy, V> Entries<K, V> {

@@ -195,7 +195,6 @@ impl<F: Format> RegistryConverter<F> {
     }
 }
 
-#[expect(clippy::wrong_self_convention, reason = "the method names are Kafka Connect's")]
 #[connect_core::async_trait]
 impl<F: Format> Converter for RegistryConverter<F> {
     fn configure(&mut self, props: &Props, role: ConverterRole) -> Result<(), ConnectError> {

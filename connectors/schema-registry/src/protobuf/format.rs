@@ -30,7 +30,14 @@ pub struct ProtobufReader {
     file: FileDescriptor,
     version: Option<i32>,
     /// At most one entry for each type of the file.
-    types: RwLock<HashMap<Vec<usize>, Arc<(MessageDescriptor, SchemaRef)>>>,
+    types: RwLock<HashMap<Vec<usize>, Arc<MessageType>>>,
+}
+
+/// A message type and its Connect schema.
+#[derive(Debug)]
+struct MessageType {
+    descriptor: MessageDescriptor,
+    schema: SchemaRef,
 }
 
 /// The message type that is written: the first of its file.
@@ -81,7 +88,7 @@ impl Format for ProtobufFormat {
     fn read(&self, reader: &ProtobufReader, payload: &Bytes) -> Result<Datum, ConnectError> {
         let (indexes, bytes) = index::split(payload)?;
         let ty = self.type_of(reader, indexes)?;
-        let (descriptor, schema) = (&ty.0, &ty.1);
+        let MessageType { descriptor, schema } = ty.as_ref();
         let message = DynamicMessage::decode(descriptor.clone(), bytes)
             .map_err(|error| ConnectError::data("reading Protobuf data").because(error))?;
         Ok(Datum::new(Some(SchemaRef::clone(schema)), decode::message(&self.config, schema, &message)?))
@@ -110,15 +117,15 @@ impl ProtobufFormat {
         &self,
         reader: &ProtobufReader,
         indexes: Vec<usize>,
-    ) -> Result<Arc<(MessageDescriptor, SchemaRef)>, ConnectError> {
+    ) -> Result<Arc<MessageType>, ConnectError> {
         let known = reader.types.read().unwrap_or_else(PoisonError::into_inner).get(&indexes).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
-        let message = compile::message(&reader.file, &indexes)
+        let descriptor = compile::message(&reader.file, &indexes)
             .ok_or_else(|| ConnectError::data(format!("the Protobuf schema has no message {indexes:?}")))?;
-        let schema = to_connect::convert(&self.config, &message, reader.version)?;
-        let ty = Arc::new((message, schema));
+        let schema = to_connect::convert(&self.config, &descriptor, reader.version)?;
+        let ty = Arc::new(MessageType { descriptor, schema });
         reader.types.write().unwrap_or_else(PoisonError::into_inner).insert(indexes, Arc::clone(&ty));
         Ok(ty)
     }
