@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::{
         Mutex, OnceLock,
@@ -196,8 +196,8 @@ fn shared_broker() -> &'static Kafka {
     })
 }
 
-/// Removes the files of shared brokers whose test process has ended: a static is never dropped.
-fn remove_left_over(parent: &PathBuf) {
+/// Removes the files of shared services whose test process has ended: a static is never dropped.
+pub(crate) fn remove_left_over(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let owner = PathBuf::from("/proc").join(entry.file_name());
         if !owner.exists() {
@@ -263,6 +263,17 @@ impl KafkaClient {
             }
         }
         self.producer.flush(CALL_LIMIT).expect("the producer is flushed");
+    }
+
+    /// Produces records with keys to one partition, in order; a null value is a tombstone.
+    pub async fn produce_keyed(&self, topic: &str, partition: i32, records: &[(&str, Option<&str>)]) {
+        for (key, value) in records {
+            let record = FutureRecord::<str, str> { payload: *value, ..FutureRecord::to(topic) };
+            let sent = self.producer.send(record.key(key).partition(partition), CALL_LIMIT).await;
+            if let Err((error, _)) = sent {
+                panic!("producing to {topic}-{partition}: {error}");
+            }
+        }
     }
 
     /// Returns the committed offsets of `group`, one per partition; `None` where there is none.

@@ -14,6 +14,7 @@ pub mod process;
 pub mod registry;
 pub mod rest;
 pub mod s3;
+pub mod search;
 pub mod secured_kafka;
 pub mod services;
 pub mod sluice;

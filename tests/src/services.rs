@@ -6,6 +6,8 @@ use std::{env, path::PathBuf};
 pub const KAFKA_VERSION: &str = "4.3.1";
 const VERSITYGW_VERSION: &str = "1.8.0";
 const APICURIO_VERSION: &str = "3.3.3";
+const ELASTICSEARCH_VERSION: &str = "8.19.9";
+const OPENSEARCH_VERSION: &str = "3.8.0.0";
 
 /// Returns the folder with the jars and the logging set-up of Kafka.
 ///
@@ -29,6 +31,22 @@ pub fn versitygw() -> PathBuf {
 /// When the services are not installed.
 pub fn apicurio_home() -> PathBuf {
     installed(&format!("apicurio-{APICURIO_VERSION}"))
+}
+
+/// Returns the folder of Elasticsearch: jars and classes, and in `home` the modules.
+///
+/// # Panics
+/// When the services are not installed.
+pub fn elasticsearch_home() -> PathBuf {
+    installed(&format!("elasticsearch-{ELASTICSEARCH_VERSION}"))
+}
+
+/// Returns the folder of OpenSearch: jars and classes.
+///
+/// # Panics
+/// When the services are not installed.
+pub fn opensearch_home() -> PathBuf {
+    installed(&format!("opensearch-{OPENSEARCH_VERSION}"))
 }
 
 /// Returns the root of the repository.
