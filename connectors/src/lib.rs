@@ -14,6 +14,7 @@ pub fn plugins() -> Vec<PluginInfo> {
         connector_datagen::plugins(),
         connector_elasticsearch::plugins(),
         connector_file::plugins(),
+        connector_firehose::plugins(),
         connector_log_transforms::plugins(),
         connector_s3::plugins(),
         connector_schema_registry::plugins(),

@@ -51,7 +51,8 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
     ("cel", &["connectors/log-transforms"]),
     ("grok", &["connectors/log-transforms"]),
     ("aws_sdk_s3", &["connectors/s3"]),
-    ("aws_config", &["connectors/s3"]),
+    ("aws_sdk_firehose", &["connectors/firehose"]),
+    ("aws_config", &["connectors/s3", "connectors/firehose"]),
     ("parquet", &["connectors/formats"]),
     ("hyper_rustls", &["connectors/schema-registry/src/registry"]),
 ];
@@ -65,6 +66,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("connector-file", &["connect-core", "connector-formats"]),
     ("connector-datagen", &["connect-core", "connector-formats"]),
     ("connector-s3", &["connect-core", "connector-formats"]),
+    ("connector-firehose", &["connect-core", "connector-converters"]),
     ("connector-elasticsearch", &["connect-core", "connector-formats"]),
     ("connector-schema-registry", &["connect-core", "connector-avro"]),
     ("connector-transforms", &["connect-core"]),

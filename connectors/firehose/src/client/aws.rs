@@ -1,0 +1,256 @@
+//! The AWS SDK behind [`DeliveryStream`]; nothing else in this crate names it. Its own retries are off: there is one
+//! retry layer, in `work`.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_firehose::Client;
+use aws_sdk_firehose::config::Credentials;
+use aws_sdk_firehose::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_firehose::primitives::Blob;
+use aws_sdk_firehose::types::Record;
+
+use connect_core::config::Secret;
+use connect_core::{Bytes, async_trait};
+
+use crate::client::{DeliveryStream, EntryAnswer};
+use crate::errors::{CallError, judge, no_credentials};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Credentials written in the configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct StaticCredentials {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: Secret,
+}
+
+/// A role to assume.
+#[derive(Debug, Clone)]
+pub(crate) struct Role {
+    pub(crate) arn: String,
+    pub(crate) session_name: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) duration: Duration,
+}
+
+/// What requests are made with.
+#[derive(Debug, Clone)]
+pub(crate) struct AwsOptions {
+    pub(crate) stream: String,
+    pub(crate) region: Option<String>,
+    /// Endpoint with scheme; AWS's own when absent and the environment names none.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) credentials: Option<StaticCredentials>,
+    pub(crate) role: Option<Role>,
+    /// Whether entries go one by one, with `PutRecord`.
+    pub(crate) is_single: bool,
+    pub(crate) request_timeout: Duration,
+}
+
+impl AwsOptions {
+    /// Returns what tells one stream from another, for what its tasks share.
+    pub(crate) fn identity(&self) -> String {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        let role = self.role.as_ref().map(|role| role.arn.clone());
+        format!("{} {} {} {}", part(&self.endpoint), part(&self.region), part(&role), self.stream)
+    }
+}
+
+/// Firehose through the AWS SDK.
+pub(crate) struct AwsFirehose {
+    client: Client,
+    options: AwsOptions,
+}
+
+impl fmt::Debug for AwsFirehose {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AwsFirehose").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl AwsFirehose {
+    /// Returns a stream; credentials are looked up with the first request.
+    pub(crate) async fn connect(options: AwsOptions) -> Self {
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        if let Some(region) = &options.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Ok(name) = AppName::new(concat!("Sluice-FirehoseSink-", env!("CARGO_PKG_VERSION"))) {
+            loader = loader.app_name(name);
+        }
+        if let Some(fixed) = &options.credentials {
+            let secret = fixed.secret_access_key.expose();
+            loader = loader.credentials_provider(Credentials::new(
+                &fixed.access_key_id,
+                secret,
+                None,
+                None,
+                "aws.access.key.id",
+            ));
+        }
+        let shared = loader.load().await;
+        let mut config = aws_sdk_firehose::config::Builder::from(&shared);
+        if let Some(url) = &options.endpoint {
+            config = config.endpoint_url(url);
+        }
+        if let Some(role) = &options.role {
+            config = config.credentials_provider(assumed(role, &shared).await);
+        }
+        Self { client: Client::from_conf(config.build()), options }
+    }
+
+    async fn put_one(&self, entry: Bytes) -> Result<Vec<EntryAnswer>, CallError> {
+        let call = self.client.put_record().delivery_stream_name(&self.options.stream).record(record(entry)?);
+        let answer = self.limited(call.send()).await?;
+        match answer.record_id().is_empty() {
+            true => Err(protocol("the answer holds no record id")),
+            false => Ok(vec![Ok(())]),
+        }
+    }
+
+    /// Makes a call within the time for a request.
+    async fn limited<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, SdkError<E>>> + Send,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let limit = self.options.request_timeout;
+        // The SDK's futures take some 10 KB; every request would hold one in itself.
+        match tokio::time::timeout(limit, Box::pin(call)).await {
+            Ok(result) => result.map_err(|error| call_error(&error)),
+            Err(_) => Err(protocol(&format!("no answer within {} ms", limit.as_millis()))),
+        }
+    }
+}
+
+#[async_trait]
+impl DeliveryStream for AwsFirehose {
+    async fn describe(&self) -> Result<(String, String), CallError> {
+        let call = self.client.describe_delivery_stream().delivery_stream_name(&self.options.stream).limit(1);
+        let answer = self.limited(call.send()).await?;
+        let description =
+            answer.delivery_stream_description.ok_or_else(|| protocol("the answer describes no stream"))?;
+        Ok((
+            description.delivery_stream_status().as_str().to_owned(),
+            description.delivery_stream_type().as_str().to_owned(),
+        ))
+    }
+
+    async fn put(&self, mut entries: Vec<Bytes>) -> Result<Vec<EntryAnswer>, CallError> {
+        if self.options.is_single
+            && entries.len() == 1
+            && let Some(entry) = entries.pop()
+        {
+            return self.put_one(entry).await;
+        }
+        let count = entries.len();
+        let records = entries.into_iter().map(record).collect::<Result<Vec<_>, _>>()?;
+        let call = self
+            .client
+            .put_record_batch()
+            .delivery_stream_name(&self.options.stream)
+            .set_records(Some(records));
+        let answer = self.limited(call.send()).await?;
+        let answers: Vec<EntryAnswer> = answer
+            .request_responses()
+            .iter()
+            .map(|entry| match (entry.error_code(), entry.record_id()) {
+                (None, Some(id)) if !id.is_empty() => Ok(()),
+                (code, _) => {
+                    let code = code.unwrap_or("NoRecordId");
+                    Err((code.to_owned(), entry.error_message().unwrap_or_default().to_owned()))
+                }
+            })
+            .collect();
+        let failed = answers.iter().filter(|answer| answer.is_err()).count();
+        // What Firehose says twice must agree, or nothing of it is believed.
+        if answers.len() != count || usize::try_from(answer.failed_put_count()) != Ok(failed) {
+            let told = answer.failed_put_count();
+            return Err(protocol(&format!(
+                "the answer tells of {} entries of {count} and {failed} failures of {told}",
+                answers.len()
+            )));
+        }
+        Ok(answers)
+    }
+}
+
+async fn assumed(role: &Role, shared: &SdkConfig) -> AssumeRoleProvider {
+    let mut builder = AssumeRoleProvider::builder(&role.arn)
+        .session_name(&role.session_name)
+        .session_length(role.duration)
+        .configure(shared);
+    if let Some(id) = &role.external_id {
+        builder = builder.external_id(id);
+    }
+    builder.build().await
+}
+
+fn record(entry: Bytes) -> Result<Record, CallError> {
+    Record::builder()
+        .data(Blob::new(Vec::from(entry)))
+        .build()
+        .map_err(|error| CallError::Invalid(error.to_string()))
+}
+
+/// Returns an error without an answer, or with one that makes no sense.
+fn protocol(message: &str) -> CallError {
+    judge(None, None, message, None)
+}
+
+fn call_error<E>(error: &SdkError<E>) -> CallError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let answer = error.raw_response();
+    let status = answer.map(|answer| answer.status().as_u16());
+    let header = |name| answer.and_then(|answer| answer.headers().get(name));
+    let after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    let message = error.message().map_or_else(|| chain_text(error), str::to_owned);
+    match lacks_credentials(error) {
+        true => no_credentials(&message),
+        false => judge(error.code(), status, &message, after),
+    }
+}
+
+/// Returns an error and its causes in one line.
+fn chain_text(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(here) = cause {
+        let next = here.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = here.source();
+    }
+    text
+}
+
+/// Returns whether the chain ended without credentials, which waiting does not cure; a provider that timed out may
+/// answer later.
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(here) = cause {
+        let text = here.to_string();
+        if text.contains("the credential provider was not enabled")
+            || text.contains("no providers in chain provided credentials")
+        {
+            return true;
+        }
+        cause = here.source();
+    }
+    false
+}
