@@ -26,6 +26,7 @@ use tempfile::TempDir;
 use crate::{
     process::{Process, eprintln_tail, free_port},
     services::kafka_home,
+    wait,
 };
 
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -281,7 +282,10 @@ impl KafkaClient {
         let consumer = self.consumer(group);
         let mut list = TopicPartitionList::new();
         list.add_partition_range(topic, 0, partitions - 1);
-        let offsets = consumer.committed_offsets(list, CALL_LIMIT).expect("the broker answers");
+        // The first question makes the broker create the topic of offsets, and is refused until that is done.
+        let offsets = wait::until_blocking("committed offsets", CALL_LIMIT, || {
+            consumer.committed_offsets(list.clone(), CALL_LIMIT)
+        });
         offsets
             .elements()
             .iter()

@@ -26,6 +26,8 @@ enum Fate {
     Finished,
     /// It is sent again, after a wait of its own if `is_delayed`.
     Again { reason: String, is_delayed: bool },
+    /// It ends the task, and its offset stays open: it must not be passed over when the task is started again.
+    Stuck,
 }
 
 impl Work {
@@ -69,6 +71,7 @@ impl Work {
             };
             match fate {
                 Fate::Finished => self.offsets.finish(&item.partition, item.offset),
+                Fate::Stuck => {}
                 Fate::Again { reason, is_delayed } => {
                     broken.extend(item.lane);
                     if is_delayed {
@@ -114,17 +117,11 @@ impl Work {
             Verdict::Malformed(reason) => {
                 let advice =
                     "correct the record or the index's mapping, or set `behavior.on.malformed.documents`";
-                self.refuse(item, &reason, self.delivery.malformed, advice);
-                Fate::Finished
+                self.refuse(item, &reason, self.delivery.malformed, advice)
             }
             Verdict::Refused(reason) => {
-                self.refuse(
-                    item,
-                    &reason,
-                    RefusalPolicy::Fail,
-                    "the reason of the cluster says what is missing",
-                );
-                Fate::Finished
+                let advice = "the reason of the cluster says what is missing";
+                self.refuse(item, &reason, RefusalPolicy::Fail, advice)
             }
         }
     }
@@ -135,27 +132,22 @@ impl Work {
         let operation = &item.operation;
         match (operation.action, &operation.id) {
             // Another writer was faster more often than the cluster tries by itself; nothing is lost by another try.
-            (Action::Update { .. }, _) => return Fate::Again { reason, is_delayed: true },
-            (Action::Create, DocumentId::Coordinates { .. }) => {}
+            (Action::Update { .. }, _) => Fate::Again { reason, is_delayed: true },
+            (Action::Create, DocumentId::Coordinates { .. }) => Fate::Finished,
             _ if operation.version.is_some() => {
                 let advice = "a newer version is there already; see `behavior.on.version.conflict`";
-                self.refuse(item, &reason, self.delivery.conflicts, advice);
+                self.refuse(item, &reason, self.delivery.conflicts, advice)
             }
             _ => {
                 let advice = "a document with this id exists already and is kept";
-                self.refuse(
-                    item,
-                    &reason,
-                    RefusalPolicy::Warn { is_reported: operation.action != Action::Create },
-                    advice,
-                );
+                let policy = RefusalPolicy::Warn { is_reported: operation.action != Action::Create };
+                self.refuse(item, &reason, policy, advice)
             }
         }
-        Fate::Finished
     }
 
     /// Acts on a record that the cluster refuses for good.
-    fn refuse(&mut self, item: &Item, reason: &str, policy: RefusalPolicy, advice: &str) {
+    fn refuse(&mut self, item: &Item, reason: &str, policy: RefusalPolicy, advice: &str) -> Fate {
         let (is_reported, is_warned) = match policy {
             RefusalPolicy::Ignore { is_reported } => (is_reported, false),
             RefusalPolicy::Warn { is_reported } => (is_reported, true),
@@ -179,10 +171,13 @@ impl Work {
             && let Err(error) = reporter.report(record, ConnectError::fatal(text()))
         {
             self.fail(error);
+            return Fate::Stuck;
         }
         if policy == RefusalPolicy::Fail {
             self.fail(ConnectError::fatal(text()));
+            return Fate::Stuck;
         }
+        Fate::Finished
     }
 
     /// Sets the time of an item's next attempt, or fails the task when there is none.
