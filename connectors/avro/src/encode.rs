@@ -57,6 +57,23 @@ impl Encoder<'_> {
         Ok(())
     }
 
+    /// Appends a value as files hold it: bytes after their length.
+    ///
+    /// # Errors
+    /// As [`Encoder::payload`].
+    pub fn datum(
+        &self,
+        schema: Option<&Schema>,
+        avro: &Avro,
+        value: &Value,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
+        match schema {
+            Some(schema) => self.write(schema, avro, value, out),
+            None => anything::encode(value, out),
+        }
+    }
+
     fn write(
         &self,
         schema: &Schema,

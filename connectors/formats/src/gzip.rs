@@ -8,13 +8,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Compresses one file. The header carries no time and no name, so equal input in equal pieces gives equal bytes.
-pub struct GzipEncoder {
+pub(crate) struct GzipEncoder {
     encoder: GzEncoder<Vec<u8>>,
 }
 
 impl GzipEncoder {
     /// Returns an encoder; `level` is 0 to 9, or −1 for the default.
-    pub fn new(level: i32) -> Self {
+    pub(crate) fn new(level: i32) -> Self {
         let level = u32::try_from(level).map_or(Compression::default(), Compression::new);
         Self { encoder: GzEncoder::new(Vec::new(), level) }
     }
@@ -23,17 +23,17 @@ impl GzipEncoder {
     ///
     /// # Errors
     /// Those of the compressor; none is known for memory targets.
-    pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         self.encoder.write_all(piece)
     }
 
     /// Returns the number of compressed bytes not yet taken.
-    pub fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.encoder.get_ref().len()
     }
 
     /// Takes the compressed bytes that are there now.
-    pub fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(self.encoder.get_mut())
     }
 
@@ -41,7 +41,7 @@ impl GzipEncoder {
     ///
     /// # Errors
     /// As [`GzipEncoder::write`].
-    pub fn finish(self) -> io::Result<Vec<u8>> {
+    pub(crate) fn finish(self) -> io::Result<Vec<u8>> {
         self.encoder.finish()
     }
 }

@@ -57,10 +57,10 @@ connect_core::config! {
         wan_mode: bool = "s3.wan.mode", Medium, default "false", group "S3";
         /// Whether the bucket's name stands in the path of requests rather than in the host name.
         path_style: bool = "s3.path.style.access.enabled", Low, default "true", group "S3";
-        /// Compression of objects: `none` or `gzip`.
+        /// Compression of objects of `JsonFormat` and `ByteArrayFormat`: `none`, `gzip`, and, beyond Confluent's, `zstd` and `snappy` (framed).
         compression: String = "s3.compression.type", Low, default "none",
-            valid Validator::OneOf(&["none", "gzip"]), group "S3";
-        /// Level of gzip, 0 to 9; −1 is the default of the library.
+            valid Validator::OneOf(&["none", "gzip", "zstd", "snappy"]), group "S3";
+        /// Level of gzip, 0 to 9, or of zstd; −1 is the default of the library.
         compression_level: i32 = "s3.compression.level", Low, default "-1", valid Validator::Between(-1, 9),
             group "S3";
         /// How decimals are written in JSON: `BASE64` or `NUMERIC`.
@@ -112,9 +112,9 @@ connect_core::config! {
         store_keys: bool = "store.kafka.keys", Low, default "false", group "S3";
         /// Whether headers are stored, in a file beside that of the values.
         store_headers: bool = "store.kafka.headers", Low, default "false", group "S3";
-        /// Format of keys files: that of `format.class`. Must be set to a supported format when keys are stored.
+        /// Format of keys files.
         keys_format: Class = "keys.format.class", Low, default AVRO_FORMAT, group "S3";
-        /// Format of headers files. Must be set to a supported format when headers are stored.
+        /// Format of headers files; not `ByteArrayFormat`.
         headers_format: Class = "headers.format.class", Low, default AVRO_FORMAT, group "S3";
         /// Accepted for compatibility: buffers always grow with the data, as with true.
         elastic_buffer: bool = "s3.elastic.buffer.enable", Low, default "false", group "S3";
@@ -124,7 +124,7 @@ connect_core::config! {
 
         /// Storage; `io.confluent.connect.s3.storage.S3Storage`.
         storage: Class = "storage.class", High, group "Storage";
-        /// Format of the objects: `io.confluent.connect.s3.format.json.JsonFormat` or `io.confluent.connect.s3.format.bytearray.ByteArrayFormat`.
+        /// Format of the objects: `json.JsonFormat`, `avro.AvroFormat`, `parquet.ParquetFormat` or `bytearray.ByteArrayFormat` of `io.confluent.connect.s3.format`.
         format: Class = "format.class", High, group "Connector";
         /// Records of a topic partition after which its files are closed and written, all directories together.
         flush_size: i32 = "flush.size", High, group "Connector";
@@ -141,18 +141,20 @@ connect_core::config! {
         /// Digits to which offsets in object names are padded with zeros.
         zero_pad_width: usize = "filename.offset.zero.pad.width", Low, default "10",
             valid Validator::Between(0, 1000), group "Connector";
-        /// Size of the schema cache of Avro files.
+        /// Accepted for compatibility: schemas are kept with their files.
         schemas_cache: i32 = "schemas.cache.config", Low, default "1000", group "Connector";
-        /// Setting of Avro files; without effect on the supported formats.
+        /// Whether Avro and Parquet files keep enums and the packages of names.
         enhanced_avro: bool = "enhanced.avro.schema.support", Low, default "true", group "Connector";
-        /// Setting of Avro files; without effect on the supported formats.
+        /// Whether Avro and Parquet files keep Connect's own data about schemas as properties.
         connect_meta_data: bool = "connect.meta.data", Low, default "true", group "Connector";
-        /// Setting of Avro files; without effect on the supported formats.
+        /// Whether maps with optional string keys are written as maps of Avro.
         optional_map_keys: bool = "allow.optional.map.keys", Low, default "false", group "Connector";
-        /// Codec of Avro files; without effect on the supported formats.
+        /// Codec of Avro files: `null`, `deflate`, `snappy`, and, beyond Confluent's, `zstandard`; `bzip2` is not supported.
         avro_codec: String = "avro.codec", Low, default "null",
-            valid Validator::OneOf(&["null", "deflate", "snappy", "bzip2"]), group "Connector";
-        /// Codec of Parquet files; without effect on the supported formats.
+            valid Validator::OneOf(&["null", "deflate", "snappy", "bzip2", "zstandard", "zstd"]), group "Connector";
+        /// Schema of Parquet files of values without one, as the text of an Avro record. Without it the schema is found out from the values of each file.
+        parquet_schema: Option<String> = "sluice.parquet.schema", Low, default None, group "Connector";
+        /// Codec of Parquet files; `lzo` and `brotli` are not supported.
         parquet_codec: String = "parquet.codec", Low, default "snappy",
             valid Validator::OneOf(&["none", "snappy", "gzip", "lzo", "brotli", "lz4", "lz4_raw", "zstd"]),
             group "Connector";

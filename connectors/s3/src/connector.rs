@@ -162,7 +162,7 @@ mod tests {
         ]);
         let bad: BadConfig<'_> = &[
             ("flush.size", "many"),
-            ("format.class", "io.confluent.connect.s3.format.avro.AvroFormat"),
+            ("format.class", "io.confluent.connect.s3.format.orc.OrcFormat"),
             ("s3.part.size", "1"),
         ];
         sink_contract(&plugin, &valid, bad, &Datum::schemaless(Value::string("x"))).await;

@@ -1,6 +1,7 @@
 //! The configuration as the sink works with it: cross-key rules checked, names turned into what they stand for. A
 //! key that asks for something not built is refused here, never ignored.
 
+mod formats;
 mod partitioning;
 #[cfg(test)]
 mod tests;
@@ -10,24 +11,20 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use connect_core::config::{Class, ConfigIssue, Props, Secret};
+use connect_core::config::{ConfigIssue, Props, Secret};
 use connect_core::kit::RetryPolicy;
-use connector_formats::{ByteArrayFormat, JsonFormat, RecordFormat};
 
 use crate::client::{AwsOptions, Encryption, StaticCredentials};
 use crate::config::S3SinkConfig;
 use crate::naming::ObjectNaming;
 use crate::time_zone::parse_zone;
-use crate::writer::{NullPolicy, Output, Part, Rules};
+use crate::writer::{NullPolicy, Rules};
 
 const STORAGE_CLASS: &str = "S3Storage";
 const DEFAULT_PROVIDERS: [&str; 3] =
     ["DefaultCredentialsProvider", "DefaultAWSCredentialsProviderChain", "AwsDefaultCredentialsProvider"];
 /// `s3.retry.backoff.ms` is capped as Confluent caps it.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(24 * 3600);
-/// Raw bytes compressed at once; fixed, so that the object's bytes do not depend on how records arrived.
-const GZIP_CHUNK_BYTES: usize = 1024 * 1024;
-
 /// Everything a task is made from.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -35,7 +32,6 @@ pub(crate) struct Settings {
     pub(crate) aws: AwsOptions,
     pub(crate) retry: RetryPolicy,
     pub(crate) part_size: usize,
-    pub(crate) gzip_level: Option<i32>,
     /// Wait before a partition is read again.
     pub(crate) retry_wait: Duration,
     /// Bound on waiting for uploads when committing and closing.
@@ -55,15 +51,14 @@ impl Settings {
         let mut issues = Issues::default();
         issues.refuse_unsupported(&config, props);
         issues.check_across(&config);
-        let formats = Formats::new(&config, props, &mut issues);
+        let outputs = formats::outputs(&config, props, &mut issues);
         let encryption = encryption(&config, &mut issues);
         let partitioner = partitioning::partitioner(&config, &mut issues);
         let schedule = partitioning::schedule(&config, &mut issues);
-        match (formats, encryption, partitioner, issues.found.is_empty()) {
-            (Some(formats), Some(encryption), Some(partitioner), true) => {
+        match (outputs, encryption, partitioner, issues.found.is_empty()) {
+            (Some(outputs), Some(encryption), Some(partitioner), true) => {
                 let has_side_files = config.store_keys || config.store_headers;
                 let is_conditional = config.conditional_writes && schedule.is_some() && !has_side_files;
-                let gzip_level = (config.compression == "gzip").then_some(config.compression_level);
                 Ok(Self {
                     aws: aws_options(&config, encryption, is_conditional),
                     retry: RetryPolicy {
@@ -73,7 +68,6 @@ impl Settings {
                         max_elapsed: None,
                     },
                     part_size: config.part_size,
-                    gzip_level,
                     retry_wait: config.retry_backoff,
                     drain_limit: config.shutdown_timeout,
                     reports_nulls: config.report_null_values,
@@ -89,8 +83,7 @@ impl Settings {
                         max_open_files: usize::try_from(config.max_open_files).ok().filter(|most| *most > 0),
                         nulls: null_policy(&config.null_values),
                         tombstone: config.tombstone_partition.clone(),
-                        outputs: formats.outputs(gzip_level.is_some()),
-                        chunk_size: if gzip_level.is_some() { GZIP_CHUNK_BYTES } else { config.part_size },
+                        outputs,
                         initial_capacity: config.elastic_buffer_init.min(config.part_size),
                     },
                 })
@@ -179,70 +172,6 @@ impl Issues {
                 "`aws.access.key.id` and `aws.secret.access.key` must be given together or not at all";
             self.invalid("aws.access.key.id", &config.access_key_id, reason);
         }
-    }
-}
-
-/// The formats of the files written side by side.
-struct Formats {
-    value: RecordFormat,
-    keys: Option<RecordFormat>,
-    headers: Option<RecordFormat>,
-}
-
-impl Formats {
-    fn new(config: &S3SinkConfig, props: &Props, issues: &mut Issues) -> Option<Self> {
-        let mut named = |key: &str, class: &Class| {
-            let format = record_format(class, config, props);
-            if format.is_none() {
-                let reason = "the format is not supported; use \
-                    io.confluent.connect.s3.format.json.JsonFormat or \
-                    io.confluent.connect.s3.format.bytearray.ByteArrayFormat";
-                issues.invalid(key, &class.0, reason);
-            }
-            format
-        };
-        let value = named("format.class", &config.format);
-        let keys = config.store_keys.then(|| named("keys.format.class", &config.keys_format));
-        let headers = config.store_headers.then(|| named("headers.format.class", &config.headers_format));
-        if let Some(Some(RecordFormat::ByteArray(_))) = headers {
-            let reason = "headers are no byte array; use io.confluent.connect.s3.format.json.JsonFormat";
-            issues.invalid("headers.format.class", &config.headers_format.0, reason);
-        }
-        Some(Self { value: value?, keys: keys.flatten(), headers: headers.flatten() })
-    }
-
-    fn outputs(self, is_gzip: bool) -> Vec<Output> {
-        let parts = [
-            (Part::Value, "", Some(self.value)),
-            (Part::Key, ".keys", self.keys),
-            (Part::Headers, ".headers", self.headers),
-        ];
-        let suffix = if is_gzip { ".gz" } else { "" };
-        parts
-            .into_iter()
-            .filter_map(|(part, infix, format)| {
-                let format = format?;
-                let extension = format!("{infix}{}{suffix}", format.extension());
-                Some(Output { part, format, extension })
-            })
-            .collect()
-    }
-}
-
-fn record_format(class: &Class, config: &S3SinkConfig, props: &Props) -> Option<RecordFormat> {
-    match class.simple_name() {
-        "JsonFormat" => {
-            Some(RecordFormat::Json(JsonFormat::new(config.decimal_format.eq_ignore_ascii_case("NUMERIC"))))
-        }
-        "ByteArrayFormat" => {
-            // White space is part of a separator, so the text is taken as given.
-            let separator = props.get("format.bytearray.separator").map_or("\n", String::as_str);
-            Some(RecordFormat::ByteArray(ByteArrayFormat::new(
-                separator,
-                config.bytearray_extension.as_str(),
-            )))
-        }
-        _ => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The upload of one object: takes its bytes in chunks, compresses them, writes parts, and makes the object visible
+//! The upload of one object: takes its records in pieces, encodes them, writes parts, and makes the object visible
 //! with the last one. The only retry layer of this sink. Runs beside the task, which fills the next file meanwhile.
 
 mod load;
@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use connect_core::error::{BoxError, ConnectError};
 use connect_core::kit::{Backoff, ByteBudget, Fence, RetryPolicy, SharedClock};
 use connect_core::{Bytes, CancellationToken};
-use connector_formats::GzipEncoder;
+use connector_formats::{FileEncoder, Payload};
 
 use crate::client::ObjectStore;
 use crate::errors::{Fault, StoreError};
@@ -32,8 +32,6 @@ pub(crate) struct Uploader {
     pub(crate) moving: Arc<Moving>,
     pub(crate) budget: ByteBudget,
     pub(crate) part_size: usize,
-    /// Level of gzip; `None` writes objects as they are.
-    pub(crate) gzip_level: Option<i32>,
 }
 
 /// The object to write, and the assignment it is written for.
@@ -47,9 +45,9 @@ pub(crate) struct Target {
 /// Bytes handed to an upload.
 pub(crate) enum Piece {
     /// More follow.
-    Part(Vec<u8>, Load),
+    Part(Payload, Load),
     /// The rest of the object; with it the object becomes visible.
-    Last(Vec<u8>, Load),
+    Last(Payload, Load),
 }
 
 /// Why an object was not written.
@@ -72,15 +70,16 @@ struct Multipart {
 }
 
 impl Uploader {
-    /// Writes one object from the pieces received. A channel that closes before the last piece, like a cancelled
-    /// target, gives the parts up.
+    /// Writes one object from the pieces received; without an encoder they are the object's bytes as they are. A
+    /// channel that closes before the last piece, like a cancelled target, gives the parts up.
     pub(crate) async fn run(
         &self,
         target: &Target,
+        encoder: Option<FileEncoder>,
         mut pieces: mpsc::Receiver<Piece>,
     ) -> Result<(), UploadError> {
         let mut multipart = None;
-        let result = self.write(target, &mut pieces, &mut multipart).await;
+        let result = self.write(target, encoder, &mut pieces, &mut multipart).await;
         // Pieces still in the channel are dropped with it, and their memory given back, before anyone is told.
         drop(pieces);
         if result.is_err()
@@ -97,10 +96,10 @@ impl Uploader {
     async fn write(
         &self,
         target: &Target,
+        mut encoder: Option<FileEncoder>,
         pieces: &mut mpsc::Receiver<Piece>,
         multipart: &mut Option<Multipart>,
     ) -> Result<(), UploadError> {
-        let mut gzip = self.gzip_level.map(GzipEncoder::new);
         let mut ready = self.budget.take(0);
         loop {
             let piece = tokio::select! {
@@ -109,18 +108,26 @@ impl Uploader {
                 piece = pieces.recv() => piece,
             };
             // The load stands for the bytes until they are written or compressed.
-            let (mut bytes, _load, is_last) = match piece {
-                Some(Piece::Part(bytes, load)) => (bytes, load, false),
-                Some(Piece::Last(bytes, load)) => (bytes, load, true),
+            let (payload, _load, is_last) = match piece {
+                Some(Piece::Part(payload, load)) => (payload, load, false),
+                Some(Piece::Last(payload, load)) => (payload, load, true),
                 None => return Err(UploadError::Cancelled),
             };
-            if let Some(encoder) = gzip.take() {
-                (gzip, bytes) = self.compress(encoder, bytes, is_last).await?;
-                ready.resize(bytes.len() + gzip.as_ref().map_or(0, GzipEncoder::ready));
-            }
+            let bytes = match (encoder.take(), payload) {
+                (Some(known), payload) => {
+                    let bytes;
+                    (encoder, bytes) = self.encode(known, payload, is_last).await?;
+                    ready.resize(bytes.len() + encoder.as_ref().map_or(0, FileEncoder::ready));
+                    bytes
+                }
+                (None, Payload::Bytes(bytes)) => bytes,
+                (None, _) => {
+                    return Err(UploadError::Fatal(ConnectError::fatal("writing rows without an encoder")));
+                }
+            };
             if is_last || !bytes.is_empty() {
                 self.send(target, multipart, Bytes::from(bytes), is_last).await?;
-                ready.resize(gzip.as_ref().map_or(0, GzipEncoder::ready));
+                ready.resize(encoder.as_ref().map_or(0, FileEncoder::ready));
             }
             if is_last {
                 return Ok(());
@@ -128,21 +135,20 @@ impl Uploader {
         }
     }
 
-    /// Compresses a piece where blocking is allowed. Returns the encoder, unless the object ends, and the bytes that
+    /// Encodes a piece where blocking is allowed. Returns the encoder, unless the object ends, and the bytes that
     /// make a part: none until there are enough, or memory is short and there are enough for S3.
-    async fn compress(
+    async fn encode(
         &self,
-        mut encoder: GzipEncoder,
-        bytes: Vec<u8>,
+        mut encoder: FileEncoder,
+        payload: Payload,
         is_last: bool,
-    ) -> Result<(Option<GzipEncoder>, Vec<u8>), UploadError> {
+    ) -> Result<(Option<FileEncoder>, Vec<u8>), UploadError> {
         let work = tokio::task::spawn_blocking(move || {
-            encoder.write(&bytes)?;
+            encoder.write(payload)?;
             if is_last { encoder.finish().map(|rest| (None, rest)) } else { Ok((Some(encoder), Vec::new())) }
         });
-        let failed = |source: BoxError| {
-            UploadError::Fatal(ConnectError::fatal("compressing an object").because(source))
-        };
+        let failed =
+            |source: BoxError| UploadError::Fatal(ConnectError::fatal("encoding an object").because(source));
         let done = work.await.map_err(|error| failed(error.into()))?;
         let (mut encoder, mut part) = done.map_err(|error| failed(error.into()))?;
         if let Some(encoder) = &mut encoder {

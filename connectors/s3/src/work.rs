@@ -76,7 +76,6 @@ impl Work {
             moving: Arc::new(Moving::default()),
             budget: context.budget.clone(),
             part_size: settings.part_size,
-            gzip_level: settings.gzip_level,
         };
         Self {
             context,
@@ -177,9 +176,9 @@ impl Work {
                 .map(|(partition, _)| partition.clone())
                 .collect();
             for partition in due {
-                let rotated =
-                    self.partitions.get_mut(&partition).and_then(|assigned| assigned.writer.idle(now_ms));
-                if let Some(rotated) = rotated {
+                let assigned = self.partitions.get_mut(&partition);
+                let rotated = assigned.map(|assigned| assigned.writer.idle(now_ms)).transpose()?;
+                if let Some(rotated) = rotated.flatten() {
                     self.launch(&partition, rotated).await?;
                     self.make_room().await?;
                 }

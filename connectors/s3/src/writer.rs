@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use connect_core::error::{ConnectError, RecordFailure};
 use connect_core::kit::ByteBudget;
 use connect_core::record::{SinkRecord, TopicPartition};
-use connector_formats::RecordFormat;
+use connector_formats::{Part, RecordFormat};
 
 use crate::naming::ObjectNaming;
 use crate::partitioner::{Partitioner, TimeMemo};
@@ -39,17 +39,6 @@ pub(crate) enum NullPolicy {
     Write,
 }
 
-/// What is written of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// The value.
-    Value,
-    /// The key.
-    Key,
-    /// The headers.
-    Headers,
-}
-
 /// One of the files written side by side.
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
@@ -57,6 +46,8 @@ pub(crate) struct Output {
     pub(crate) format: RecordFormat,
     /// Everything after the stem of the name.
     pub(crate) extension: String,
+    /// Bytes of records that are handed to the upload together.
+    pub(crate) chunk_size: usize,
 }
 
 /// What the configuration says about files; shared by all partitions of a task.
@@ -72,8 +63,6 @@ pub(crate) struct Rules {
     pub(crate) nulls: NullPolicy,
     pub(crate) tombstone: String,
     pub(crate) outputs: Vec<Output>,
-    /// Bytes at which a buffer is handed to its upload.
-    pub(crate) chunk_size: usize,
     /// First size of a buffer.
     pub(crate) initial_capacity: usize,
 }
@@ -171,7 +160,7 @@ impl PartitionWriter {
 
     /// Returns the size of the fullest buffer, in bytes.
     pub(crate) fn largest_body(&self) -> usize {
-        self.files.iter().flat_map(|file| &file.bodies).map(|body| body.buffer.len()).max().unwrap_or(0)
+        self.files.iter().flat_map(|file| &file.bodies).map(|body| body.rows.size()).max().unwrap_or(0)
     }
 
     /// Takes records up to the first event.
@@ -199,11 +188,11 @@ impl PartitionWriter {
             };
             self.base_ms = self.base_ms.or(time_ms);
             if self.must_rotate(record, time_ms, known, is_tombstone, now_ms) {
-                let event = Some(Event::Rotated(self.rotate(now_ms)));
+                let event = Some(Event::Rotated(self.rotate(now_ms)?));
                 return Ok(Progress { taken: position, event });
             }
             let slot = known.unwrap_or_else(|| self.open_file(record, is_tombstone));
-            if let Err(error) = self.files[slot].append(record, &self.rules.outputs) {
+            if let Err(error) = self.files[slot].append(record) {
                 self.drop_if_empty(slot);
                 not_written.failed.push(RecordFailure { index: position, error });
                 continue;
@@ -215,10 +204,10 @@ impl PartitionWriter {
             self.records += 1;
             self.next = record.offset + 1;
             if self.records >= self.rules.flush_size {
-                let event = Some(Event::Rotated(self.rotate(now_ms)));
+                let event = Some(Event::Rotated(self.rotate(now_ms)?));
                 return Ok(Progress { taken: position + 1, event });
             }
-            let full = self.files[slot].take_chunks(self.rules.chunk_size, &self.budget);
+            let full = self.files[slot].take_full(&self.budget)?;
             if !full.is_empty() {
                 return Ok(Progress { taken: position + 1, event: Some(Event::Full(full)) });
             }
@@ -227,20 +216,28 @@ impl PartitionWriter {
     }
 
     /// Closes the files if the wall clock asks for it; called when there are no records, too.
-    pub(crate) fn idle(&mut self, now_ms: i64) -> Option<Rotated> {
-        self.due_ms().is_some_and(|due| now_ms >= due).then(|| self.rotate(now_ms))
+    ///
+    /// # Errors
+    /// As [`PartitionWriter::rotate`].
+    pub(crate) fn idle(&mut self, now_ms: i64) -> Result<Option<Rotated>, ConnectError> {
+        self.due_ms().is_some_and(|due| now_ms >= due).then(|| self.rotate(now_ms)).transpose()
     }
 
     /// Closes all files.
-    pub(crate) fn rotate(&mut self, now_ms: i64) -> Rotated {
+    ///
+    /// # Errors
+    /// A data error when the records of a file have no common layout.
+    pub(crate) fn rotate(&mut self, now_ms: i64) -> Result<Rotated, ConnectError> {
         self.scheduled_ms =
             self.rules.schedule.as_ref().map(|(ms, zone)| next_scheduled_ms(now_ms, *ms, zone));
         self.index.clear();
         self.current = 0;
         self.records = 0;
         self.base_ms = None;
-        let files = self.files.drain(..).map(OpenFile::close).collect();
-        Rotated { first: self.first, next: self.next, files }
+        let budget = &self.budget;
+        let files: Result<Vec<ClosedFile>, ConnectError> =
+            self.files.drain(..).map(|file| file.close(budget)).collect();
+        Ok(Rotated { first: self.first, next: self.next, files: files? })
     }
 
     /// Takes the coordinates, other than the original ones, under which files were opened since the last call.
@@ -249,14 +246,18 @@ impl PartitionWriter {
     }
 
     /// Takes the fullest buffer, to make room; nothing if it is smaller than `least` bytes.
-    pub(crate) fn spill(&mut self, least: usize) -> Vec<Chunk> {
+    ///
+    /// # Errors
+    /// As [`PartitionWriter::rotate`].
+    pub(crate) fn spill(&mut self, least: usize) -> Result<Vec<Chunk>, ConnectError> {
         let size = self.largest_body().max(least);
-        let budget = &self.budget;
-        self.files
-            .iter_mut()
-            .map(|file| file.take_chunks(size, budget))
-            .find(|chunks| !chunks.is_empty())
-            .unwrap_or_default()
+        for file in &mut self.files {
+            let chunks = file.take_chunks(size, &self.budget)?;
+            if !chunks.is_empty() {
+                return Ok(chunks);
+            }
+        }
+        Ok(Vec::new())
     }
 
     fn takes_null(
@@ -326,9 +327,11 @@ impl PartitionWriter {
         // Covers the flip between values with and without schema, which Confluent checks before the schema.
         let is_other_schema =
             slot.is_some_and(|slot| !same_schema(self.files[slot].schema.as_ref(), record.value.schema()));
+        let is_unfit = slot.is_some_and(|slot| !self.files[slot].fits(record));
         let is_at_file_limit =
             is_new_file && self.rules.max_open_files.is_some_and(|most| self.files.len() >= most);
         is_other_schema
+            || is_unfit
             || is_at_file_limit
             || self.scheduled_ms.is_some_and(|due| now_ms >= due)
             || self.is_interval_over(time_ms, slot, is_tombstone)
@@ -363,7 +366,7 @@ impl PartitionWriter {
         let mut file = OpenFile::new(record, encoded, is_tombstone);
         for output in outputs {
             let key = format!("{stem}{}", output.extension);
-            file.add_body(self.next_body, key, output.part, rules.initial_capacity, &self.budget);
+            file.add_body(self.next_body, key, output, rules.initial_capacity, &self.budget);
             self.next_body += 1;
         }
         self.index.insert(format!("{}\n{}\n{partition}", self.scratch, record.topic), self.files.len());

@@ -21,12 +21,14 @@ fn issues(extra: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn defaults_are_confluents() {
     let settings = parse(&[]).expect("valid");
-    assert_eq!((settings.part_size, settings.retry.max_retries, settings.gzip_level), (26_214_400, 3, None));
+    assert_eq!((settings.part_size, settings.retry.max_retries), (26_214_400, 3));
+    assert!(settings.rules.outputs[0].format.is_plain());
     assert!(settings.aws.is_path_style && !settings.aws.is_conditional);
     assert_eq!(settings.rules.outputs[0].extension, ".json");
 }
 
 const AVRO: &str = "io.confluent.connect.s3.format.avro.AvroFormat";
+const PARQUET: &str = "io.confluent.connect.s3.format.parquet.ParquetFormat";
 const TIME: (&str, &str) =
     ("partitioner.class", "io.confluent.connect.storage.partitioner.TimeBasedPartitioner");
 
@@ -36,9 +38,12 @@ type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     let cases: &[Case] = &[
-        (&[("format.class", AVRO)], &["format.class"]),
-        (&[("store.kafka.keys", "true")], &["keys.format.class"]),
-        (&[("store.kafka.headers", "true")], &["headers.format.class"]),
+        (&[("format.class", "com.example.Mine")], &["format.class"]),
+        (&[("format.class", AVRO), ("avro.codec", "bzip2")], &["avro.codec"]),
+        (&[("format.class", AVRO), ("s3.compression.type", "gzip")], &["s3.compression.type"]),
+        (&[("store.kafka.keys", "true"), ("s3.compression.type", "gzip")], &["s3.compression.type"]),
+        (&[("format.class", PARQUET), ("parquet.codec", "lzo")], &["parquet.codec"]),
+        (&[("format.class", PARQUET), ("sluice.parquet.schema", "\"int\"")], &["sluice.parquet.schema"]),
         (
             &[
                 ("store.kafka.headers", "true"),
@@ -125,5 +130,5 @@ fn names_and_switches_are_turned_into_what_they_mean() {
         matches!(settings.aws.encryption, Encryption::Bucket),
         "kms without a key leaves it to the bucket"
     );
-    assert_eq!((settings.gzip_level, settings.rules.outputs[0].extension.as_str()), (Some(-1), ".log.gz"));
+    assert_eq!(settings.rules.outputs[0].extension.as_str(), ".log.gz");
 }

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use connect_core::error::ConnectError;
 use connect_core::record::TopicPartition;
+use connector_formats::RecordFormat;
 
 use crate::upload::{Load, Piece, Target};
 use crate::writer::{Chunk, Rotated};
@@ -45,10 +46,10 @@ impl Work {
         chunk: Chunk,
         is_last: bool,
     ) -> Result<(), ConnectError> {
-        let Chunk { body, key, bytes, lease } = chunk;
-        let load = Load::new(lease, bytes.len(), &self.uploader.moving);
-        let Some(sender) = self.upload_of(partition, body, key) else { return Ok(()) };
-        let piece = if is_last { Piece::Last(bytes, load) } else { Piece::Part(bytes, load) };
+        let Chunk { body, key, format, payload, lease } = chunk;
+        let load = Load::new(lease, payload.size(), &self.uploader.moving);
+        let Some(sender) = self.upload_of(partition, body, key, &format) else { return Ok(()) };
+        let piece = if is_last { Piece::Last(payload, load) } else { Piece::Part(payload, load) };
         if is_last && let Some(assigned) = self.partitions.get_mut(partition) {
             assigned.senders.remove(&body);
             if let Some(is_finishing @ false) = self.running.get_mut(&(assigned.generation, body)) {
@@ -70,6 +71,7 @@ impl Work {
         partition: &TopicPartition,
         body: u64,
         key: String,
+        format: &RecordFormat,
     ) -> Option<mpsc::Sender<Piece>> {
         let assigned = self.partitions.get_mut(partition)?;
         if let Some(sender) = assigned.senders.get(&body) {
@@ -78,12 +80,13 @@ impl Work {
         // One piece waits while one is written: the next buffer fills meanwhile.
         let (sender, receiver) = mpsc::channel(1);
         assigned.senders.insert(body, sender.clone());
+        let encoder = (!format.is_plain()).then(|| format.encoder(&key));
         let target = Target { key, fence: assigned.fence.clone(), cancel: assigned.cancel.clone() };
         let (uploader, generation) = (Arc::clone(&self.uploader), assigned.generation);
         self.running.insert((generation, body), false);
         let partition = partition.clone();
         self.uploads.spawn(async move {
-            let result = uploader.run(&target, receiver).await;
+            let result = uploader.run(&target, encoder, receiver).await;
             Outcome { partition, generation, body, result }
         });
         Some(sender)

@@ -55,16 +55,13 @@ impl Work {
 
     /// Sends off the largest piece of memory; returns whether there was one.
     async fn shed(&mut self) -> Result<bool, ConnectError> {
-        let fullest = self
-            .partitions
-            .iter_mut()
-            .max_by_key(|(_, assigned)| assigned.writer.largest_body())
-            .map(|(partition, assigned)| (partition.clone(), assigned.writer.spill(MIN_PART_BYTES)));
-        if let Some((partition, chunks)) = fullest
-            && !chunks.is_empty()
-        {
-            self.hand_on(&partition, chunks).await?;
-            return Ok(true);
+        let fullest = self.partitions.iter_mut().max_by_key(|(_, assigned)| assigned.writer.largest_body());
+        if let Some((partition, assigned)) = fullest {
+            let (partition, chunks) = (partition.clone(), assigned.writer.spill(MIN_PART_BYTES)?);
+            if !chunks.is_empty() {
+                self.hand_on(&partition, chunks).await?;
+                return Ok(true);
+            }
         }
         let Some(partition) = self.heaviest() else { return Ok(false) };
         if !self.warned_about_memory {
@@ -76,9 +73,8 @@ impl Work {
             );
         }
         let now_ms = self.context.clock.wall_ms();
-        if let Some(rotated) =
-            self.partitions.get_mut(&partition).map(|assigned| assigned.writer.rotate(now_ms))
-        {
+        let assigned = self.partitions.get_mut(&partition);
+        if let Some(rotated) = assigned.map(|assigned| assigned.writer.rotate(now_ms)).transpose()? {
             self.launch(&partition, rotated).await?;
         }
         Ok(true)

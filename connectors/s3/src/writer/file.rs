@@ -6,8 +6,9 @@ use connect_core::data::SchemaRef;
 use connect_core::error::ConnectError;
 use connect_core::kit::{ByteBudget, Lease};
 use connect_core::record::SinkRecord;
+use connector_formats::{Part, Payload, RecordFormat, Rows};
 
-use super::{Output, Part, partition_of};
+use super::{Output, partition_of};
 
 /// Memory is accounted in steps, not record by record.
 const LEASE_STEP_BYTES: usize = 16 * 1024;
@@ -19,7 +20,9 @@ pub(crate) struct Chunk {
     pub(crate) body: u64,
     /// Name of the object.
     pub(crate) key: String,
-    pub(crate) bytes: Vec<u8>,
+    /// What makes the object's bytes of the payload.
+    pub(crate) format: RecordFormat,
+    pub(crate) payload: Payload,
     pub(crate) lease: Lease,
 }
 
@@ -28,6 +31,8 @@ pub(crate) struct Chunk {
 pub(crate) struct ClosedFile {
     /// Offset of its second record: a conditional write that meets an object of this name resumes there.
     pub(crate) second: Option<i64>,
+    /// How many records it holds.
+    pub(crate) records: u64,
     /// The rest of each object.
     pub(crate) rest: Vec<Chunk>,
 }
@@ -45,15 +50,15 @@ pub(crate) struct OpenFile {
     pub(super) bodies: Vec<Body>,
 }
 
-/// The buffer of one object.
+/// The records of one object.
 #[derive(Debug)]
 pub(super) struct Body {
     id: u64,
     key: String,
-    part: Part,
-    pub(super) buffer: Vec<u8>,
-    /// Length before the last record.
-    last: usize,
+    format: RecordFormat,
+    pub(super) rows: Rows,
+    /// Bytes at which they are handed on.
+    chunk_size: usize,
     pub(super) lease: Lease,
 }
 
@@ -61,6 +66,26 @@ impl Body {
     /// Returns the number within the writer.
     pub(super) fn id(&self) -> u64 {
         self.id
+    }
+
+    fn append(&mut self, record: &SinkRecord) -> Result<(), ConnectError> {
+        let refused = |what: &str, key: &str| {
+            let offset = record.offset;
+            Err(ConnectError::data(format!(
+                "writing the {what} at offset `{offset}`: there is none, but `{key}` is true"
+            )))
+        };
+        match self.rows.part() {
+            Part::Key if record.key.is_null() => refused("key", "store.kafka.keys"),
+            Part::Headers if record.headers.is_empty() => refused("headers", "store.kafka.headers"),
+            _ => self.rows.append(record),
+        }
+    }
+
+    fn take(&mut self, budget: &ByteBudget) -> Result<Chunk, ConnectError> {
+        let payload = self.rows.take()?;
+        let lease = std::mem::replace(&mut self.lease, budget.take(0));
+        Ok(Chunk { body: self.id, key: self.key.clone(), format: self.format.clone(), payload, lease })
     }
 }
 
@@ -82,13 +107,14 @@ impl OpenFile {
         &mut self,
         id: u64,
         key: String,
-        part: Part,
+        output: &Output,
         capacity: usize,
         budget: &ByteBudget,
     ) {
-        let buffer = Vec::with_capacity(capacity);
-        let lease = budget.take(0);
-        self.bodies.push(Body { id, key, part, buffer, last: 0, lease });
+        let mut rows = output.format.rows(output.part);
+        rows.reserve(capacity);
+        let (format, chunk_size) = (output.format.clone(), output.chunk_size);
+        self.bodies.push(Body { id, key, format, rows, chunk_size, lease: budget.take(0) });
     }
 
     /// Returns whether the record has the topic and partition this file is named by.
@@ -97,22 +123,22 @@ impl OpenFile {
             && (Arc::ptr_eq(&self.topic, &record.topic) || self.topic == record.topic)
     }
 
+    /// Returns whether every file can hold the record beside those it has.
+    pub(super) fn fits(&self, record: &SinkRecord) -> bool {
+        self.bodies.iter().all(|body| body.rows.fits(record))
+    }
+
     /// Adds a record to every body, or to none.
-    pub(super) fn append(&mut self, record: &SinkRecord, outputs: &[Output]) -> Result<(), ConnectError> {
+    pub(super) fn append(&mut self, record: &SinkRecord) -> Result<(), ConnectError> {
         for position in 0..self.bodies.len() {
-            let body = &mut self.bodies[position];
-            let length = body.buffer.len();
-            let output = outputs.iter().find(|output| output.part == body.part);
-            let written = output.map_or(Ok(()), |output| append_part(output, record, &mut body.buffer));
-            if let Err(error) = written {
-                body.buffer.truncate(length);
-                self.undo(position);
+            if let Err(error) = self.bodies[position].append(record) {
+                self.bodies[..position].iter_mut().for_each(|body| body.rows.undo());
                 return Err(error);
             }
-            body.last = length;
+            let body = &mut self.bodies[position];
             // What is not written yet of a large buffer takes no memory, so the length counts and not the capacity.
-            if body.buffer.len() > body.lease.size() {
-                body.lease.resize(body.buffer.len() + LEASE_STEP_BYTES);
+            if body.rows.size() > body.lease.size() {
+                body.lease.resize(body.rows.size() + LEASE_STEP_BYTES);
             }
         }
         self.records += 1;
@@ -128,29 +154,26 @@ impl OpenFile {
         Ok(())
     }
 
-    fn undo(&mut self, bodies: usize) {
-        for body in &mut self.bodies[..bodies] {
-            body.buffer.truncate(body.last);
-        }
+    /// Takes the buffers that are full.
+    pub(super) fn take_full(&mut self, budget: &ByteBudget) -> Result<Vec<Chunk>, ConnectError> {
+        let full = self.bodies.iter_mut().filter(|body| body.rows.size() >= body.chunk_size.max(1));
+        full.map(|body| body.take(budget)).collect()
     }
 
     /// Takes the buffers that hold at least `size` bytes.
-    pub(super) fn take_chunks(&mut self, size: usize, budget: &ByteBudget) -> Vec<Chunk> {
-        let mut chunks = Vec::new();
-        for body in self.bodies.iter_mut().filter(|body| body.buffer.len() >= size.max(1)) {
-            let bytes = std::mem::take(&mut body.buffer);
-            let lease = std::mem::replace(&mut body.lease, budget.take(0));
-            chunks.push(Chunk { body: body.id, key: body.key.clone(), bytes, lease });
-        }
-        chunks
+    pub(super) fn take_chunks(
+        &mut self,
+        size: usize,
+        budget: &ByteBudget,
+    ) -> Result<Vec<Chunk>, ConnectError> {
+        let full = self.bodies.iter_mut().filter(|body| body.rows.size() >= size.max(1));
+        full.map(|body| body.take(budget)).collect()
     }
 
-    pub(super) fn close(self) -> ClosedFile {
-        let into_chunk = |body: Body| {
-            let Body { id, key, buffer, lease, .. } = body;
-            Chunk { body: id, key, bytes: buffer, lease }
-        };
-        ClosedFile { second: self.second, rest: self.bodies.into_iter().map(into_chunk).collect() }
+    pub(super) fn close(mut self, budget: &ByteBudget) -> Result<ClosedFile, ConnectError> {
+        let rest: Result<Vec<Chunk>, ConnectError> =
+            self.bodies.iter_mut().map(|body| body.take(budget)).collect();
+        Ok(ClosedFile { second: self.second, records: self.records, rest: rest? })
     }
 }
 
@@ -160,21 +183,5 @@ pub(super) fn same_schema(left: Option<&SchemaRef>, right: Option<&SchemaRef>) -
         (None, None) => true,
         (Some(left), Some(right)) => Arc::ptr_eq(left, right) || left == right,
         _ => false,
-    }
-}
-
-fn append_part(output: &Output, record: &SinkRecord, out: &mut Vec<u8>) -> Result<(), ConnectError> {
-    let refused = |what: &str, key: &str| {
-        let offset = record.offset;
-        Err(ConnectError::data(format!(
-            "writing the {what} at offset `{offset}`: there is none, but `{key}` is true"
-        )))
-    };
-    match output.part {
-        Part::Value => output.format.append(&record.value, out),
-        Part::Key if record.key.is_null() => refused("key", "store.kafka.keys"),
-        Part::Key => output.format.append(&record.key, out),
-        Part::Headers if record.headers.is_empty() => refused("headers", "store.kafka.headers"),
-        Part::Headers => output.format.append_headers(&record.headers, out),
     }
 }

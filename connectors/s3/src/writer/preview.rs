@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connect_core::IndexMap;
-use connect_core::error::RecordFailure;
+use connect_core::error::{ConnectError, RecordFailure};
 use connect_core::kit::ByteBudget;
 use connect_core::preview::{Preview, PreviewOutput};
 use connect_core::record::{SinkRecord, TopicPartition};
+
+use connector_formats::{Payload, RecordFormat};
 
 use super::{Chunk, Event, NotWritten, PartitionWriter, Rotated};
 use crate::settings::Settings;
@@ -18,16 +20,11 @@ const OPEN: &str = "still open: written when `flush.size` or a rotation closes i
 pub(crate) fn preview(settings: Settings, records: &[SinkRecord], now_ms: i64) -> Preview {
     let mut rules = settings.rules;
     // Objects are shown whole, not as the parts they travel in.
-    rules.chunk_size = usize::MAX;
+    rules.outputs.iter_mut().for_each(|output| output.chunk_size = usize::MAX);
     let rules = Arc::new(rules);
     let budget = ByteBudget::new(usize::MAX);
-    let compression = settings.gzip_level.map(|_| "compressed with gzip");
-    let mut shown = Shown {
-        bucket: settings.aws.bucket,
-        compression,
-        records: BTreeMap::new(),
-        preview: Preview::default(),
-    };
+    let bucket = settings.aws.bucket;
+    let mut shown = Shown { bucket, records: BTreeMap::new(), preview: Preview::default() };
     let mut writers: IndexMap<TopicPartition, (usize, PartitionWriter)> = IndexMap::new();
     for (index, record) in records.iter().enumerate() {
         let count = writers.len();
@@ -37,7 +34,10 @@ pub(crate) fn preview(settings: Settings, records: &[SinkRecord], now_ms: i64) -
     }
     for (number, mut writer) in writers.into_values() {
         if writer.first_offset().is_some() {
-            shown.add(number, writer.rotate(now_ms), Some(OPEN));
+            match writer.rotate(now_ms) {
+                Ok(rotated) => shown.add(number, rotated, Some(OPEN)),
+                Err(error) => shown.fail(number, error),
+            }
         }
     }
     shown.preview
@@ -46,7 +46,6 @@ pub(crate) fn preview(settings: Settings, records: &[SinkRecord], now_ms: i64) -
 /// The preview so far.
 struct Shown {
     bucket: String,
-    compression: Option<&'static str>,
     /// Positions of the records of each open body, by the numbers of writer and body.
     records: BTreeMap<(usize, u64), Vec<usize>>,
     preview: Preview,
@@ -62,7 +61,7 @@ impl Shown {
         now_ms: i64,
     ) {
         loop {
-            let before = writer.body_lengths();
+            let before = writer.body_records();
             let mut not_written = NotWritten::default();
             let outcome = writer.write(std::slice::from_ref(record), now_ms, &mut not_written);
             let progress = match outcome {
@@ -71,16 +70,17 @@ impl Shown {
             };
             let refused = not_written.failed.into_iter();
             self.preview.failed.extend(refused.map(|failure| RecordFailure { index, ..failure }));
-            let mut after = writer.body_lengths();
+            let mut after = writer.body_records();
             let rotated = match progress.event {
                 Some(Event::Rotated(rotated)) => Some(rotated),
                 _ => None,
             };
-            let closed = rotated.iter().flat_map(|rotated| &rotated.files).flat_map(|file| &file.rest);
-            after.extend(closed.map(|chunk| (chunk.body, chunk.bytes.len())));
+            let closed = rotated.iter().flat_map(|rotated| &rotated.files);
+            let closed = closed.flat_map(|file| file.rest.iter().map(|chunk| (chunk.body, file.records)));
+            after.extend(closed);
             // A record is in the bodies that it made longer.
-            for (body, length) in after {
-                if length > before.get(&body).copied().unwrap_or(0) {
+            for (body, records) in after {
+                if records > before.get(&body).copied().unwrap_or(0) {
                     self.records.entry((number, body)).or_default().push(index);
                 }
             }
@@ -94,23 +94,59 @@ impl Shown {
     }
 
     fn add(&mut self, number: usize, rotated: Rotated, state: Option<&str>) {
-        let notes: Vec<&str> = self.compression.into_iter().chain(state).collect();
-        let note = (!notes.is_empty()).then(|| notes.join("; "));
-        for Chunk { body, key, bytes, .. } in rotated.files.into_iter().flat_map(|file| file.rest) {
+        for Chunk { body, key, format, payload, .. } in rotated.files.into_iter().flat_map(|file| file.rest) {
+            let records = self.records.remove(&(number, body)).unwrap_or_default();
+            let compression = match &format {
+                RecordFormat::Lines(_, compression) if !format.is_plain() => {
+                    Some(format!("compressed with {}", compression.name()))
+                }
+                _ => None,
+            };
+            let notes: Vec<String> = compression.into_iter().chain(state.map(str::to_owned)).collect();
+            let content = match content(&format, &key, payload) {
+                Ok(content) => content,
+                Err(error) => {
+                    let error = ConnectError::data("encoding an object").because(error);
+                    self.preview
+                        .failed
+                        .push(RecordFailure { index: records.first().copied().unwrap_or(0), error });
+                    continue;
+                }
+            };
             self.preview.outputs.push(PreviewOutput {
                 target: format!("s3://{}/{key}", self.bucket),
-                content: bytes,
-                records: self.records.remove(&(number, body)).unwrap_or_default(),
-                note: note.clone(),
+                content,
+                records,
+                note: (!notes.is_empty()).then(|| notes.join("; ")),
             });
         }
     }
+
+    /// Notes that the open files of a writer cannot be written.
+    fn fail(&mut self, number: usize, error: ConnectError) {
+        let records = self.records.iter().filter(|((writer, _), _)| *writer == number);
+        let index = records.filter_map(|(_, indexes)| indexes.first()).min().copied().unwrap_or(0);
+        self.preview.failed.push(RecordFailure { index, error });
+    }
+}
+
+/// Returns what an object would hold; texts are shown before they are compressed.
+fn content(format: &RecordFormat, key: &str, payload: Payload) -> std::io::Result<Vec<u8>> {
+    if let Payload::Bytes(bytes) = payload {
+        return Ok(bytes);
+    }
+    let mut encoder = format.encoder(key);
+    encoder.write(payload)?;
+    encoder.finish()
 }
 
 impl PartitionWriter {
-    /// Returns the length of each open body, in bytes.
-    fn body_lengths(&self) -> BTreeMap<u64, usize> {
-        self.files.iter().flat_map(|file| &file.bodies).map(|body| (body.id(), body.buffer.len())).collect()
+    /// Returns the number of records in each open body.
+    fn body_records(&self) -> BTreeMap<u64, u64> {
+        let each =
+            |file: &super::file::OpenFile| file.bodies.iter().map(|body| body.id()).collect::<Vec<_>>();
+        let pairs = self.files.iter().flat_map(|file| each(file).into_iter().map(|id| (id, file.records)));
+        pairs.collect()
     }
 }
 

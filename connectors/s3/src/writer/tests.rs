@@ -41,8 +41,15 @@ impl Outcome {
     fn take(&mut self, rotated: Rotated) {
         self.committed = Some(rotated.next);
         for chunk in rotated.files.into_iter().flat_map(|file| file.rest) {
-            self.objects.insert(chunk.key, String::from_utf8(chunk.bytes).expect("text"));
+            self.objects.insert(chunk.key, text_of(chunk.payload));
         }
+    }
+}
+
+fn text_of(payload: connector_formats::Payload) -> String {
+    match payload {
+        connector_formats::Payload::Bytes(bytes) => String::from_utf8(bytes).expect("text"),
+        other => panic!("{other:?} is no text"),
     }
 }
 
@@ -149,7 +156,7 @@ fn record_time_closes_files_and_so_does_another_directory() {
     feed(&mut writer, &[at(3, T0 - MINUTE)], T0, &mut seen);
     let second = format!("{HOUR_10}0000000002.json");
     assert_eq!(seen, outcome(&[(&first, "\"x\"\n\"x\"\n"), (&second, "\"x\"\n")], Some(3)));
-    seen.take(writer.rotate(T0));
+    seen.take(writer.rotate(T0).expect("laid out"));
     assert!(seen.objects.contains_key("t/year=2026/month=01/day=01/hour=09/t+0+0000000003.json"), "{seen:?}");
 }
 
@@ -161,7 +168,7 @@ fn late_records_may_open_a_second_directory() {
     let mut seen = Outcome::default();
     feed(&mut writer, &[at(2, T0 + 11 * MINUTE), at(3, T0 - MINUTE)], T0, &mut seen);
     assert_eq!(seen, Outcome::default());
-    seen.take(writer.rotate(T0));
+    seen.take(writer.rotate(T0).expect("laid out"));
     assert_eq!((seen.objects.len(), seen.committed), (2, Some(4)));
 }
 
@@ -208,10 +215,10 @@ fn wall_clock_closes_files_of_an_idle_partition() {
     let mut seen = Outcome::default();
     feed(&mut writer, &[text(0, "x")], T0 + 8 * MINUTE, &mut seen);
     assert_eq!(writer.due_ms(), Some(T0 + 15 * MINUTE));
-    assert!(writer.idle(T0 + 15 * MINUTE - 1).is_none());
-    seen.take(writer.idle(T0 + 15 * MINUTE).expect("due"));
+    assert!(writer.idle(T0 + 15 * MINUTE - 1).expect("laid out").is_none());
+    seen.take(writer.idle(T0 + 15 * MINUTE).expect("laid out").expect("due"));
     assert_eq!(seen, outcome(&[("t/partition=0/t+0+0000000000.json", "\"x\"\n")], Some(1)));
-    assert!(writer.idle(T0 + 90 * MINUTE).is_none(), "nothing is open");
+    assert!(writer.idle(T0 + 90 * MINUTE).expect("laid out").is_none(), "nothing is open");
     feed(&mut writer, &[text(1, "x")], T0 + 91 * MINUTE, &mut seen);
     assert_eq!(
         writer.due_ms(),
@@ -225,7 +232,7 @@ fn wall_clock_closes_files_of_an_idle_partition() {
 fn record_time_does_not_close_files_of_an_idle_partition() {
     let mut writer = writer(rules(&HOURLY), T0);
     feed(&mut writer, &[at(0, T0)], T0, &mut Outcome::default());
-    assert!(writer.idle(T0 + 60 * MINUTE).is_none());
+    assert!(writer.idle(T0 + 60 * MINUTE).expect("laid out").is_none());
 }
 
 /// Vector 10.
