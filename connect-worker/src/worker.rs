@@ -9,6 +9,7 @@ mod fencer;
 mod frame;
 mod group;
 mod members;
+mod once;
 mod standalone;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::distributed::run_distributed;
 pub(crate) use self::group::is_sluice_member;
+pub(crate) use self::once::wants_once;
+pub use self::once::{OnceLimits, run_once};
 pub use self::standalone::run_standalone;
 
 use crate::config::WorkerConfig;

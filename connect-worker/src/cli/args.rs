@@ -80,6 +80,21 @@ pub(super) struct StandaloneArgs {
     pub(super) worker: PathBuf,
     /// Connector files: properties, JSON or YAML.
     pub(super) connectors: Vec<PathBuf>,
+    /// Ends by itself: sinks read to the ends that their topics have now, commit, and are stopped.
+    ///
+    /// Ends with 0 when that is done, 3 when there was nothing to do, 1 when it failed. Connectors can ask for the
+    /// same with `sluice.once=true`. No port is opened but one of the system's choice on 127.0.0.1.
+    #[arg(long)]
+    pub(super) once: bool,
+    /// With --once: most batches of `max.poll.records` records, for each connector.
+    #[arg(long, value_name = "BATCHES", requires = "once", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) max_batches: Option<u64>,
+    /// With --once: most records, for each connector.
+    #[arg(long, value_name = "RECORDS", requires = "once", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) max_records: Option<u64>,
+    /// With --once: longest time, for each connector.
+    #[arg(long, value_name = "SECONDS", requires = "once", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) max_seconds: Option<u64>,
 }
 
 /// Arguments of `distributed`.
@@ -218,6 +233,15 @@ mod tests {
         let Command::Standalone(args) = cli.command else { panic!("{cli:?}") };
         assert_eq!((args.worker, args.connectors.len()), (PathBuf::from("w"), 2));
         Cli::try_parse_from(["sluice", "standalone"]).expect_err("a worker file is needed");
+    }
+
+    #[test]
+    fn limits_of_a_run_need_a_run_that_ends() {
+        let parse =
+            |words: &[&str]| Cli::try_parse_from([&["sluice", "standalone", "w", "a"], words].concat());
+        parse(&["--once", "--max-batches", "5", "--max-records=9", "--max-seconds=3"]).expect("valid");
+        parse(&["--max-batches", "5"]).expect_err("without `--once` nothing ends");
+        parse(&["--once", "--max-records", "0"]).expect_err("nothing could be done");
     }
 
     #[test]

@@ -26,11 +26,27 @@ pub(super) fn with_worker<F>(
 where
     F: Future<Output = anyhow::Result<ExitCode>>,
 {
+    with_settings(path, mode, registry, |_| {}, START, run)
+}
+
+/// Does the same with the settings of the file changed by `adjust`; `failed` is the exit code of a worker that does
+/// not start.
+pub(super) fn with_settings<F>(
+    path: &Path,
+    mode: WorkerMode,
+    registry: &Registry,
+    adjust: impl FnOnce(&mut Props),
+    failed: u8,
+    run: impl FnOnce(WorkerConfig, LogControl) -> anyhow::Result<F>,
+) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<ExitCode>>,
+{
     let log = match start_log() {
         Ok(log) => log,
         Err(error) => return fail(&error, USAGE),
     };
-    let worker = match worker(path, mode, registry) {
+    let worker = match worker(path, mode, registry, adjust) {
         Ok(worker) => worker,
         Err(error) => return fail(&error, BAD_FILE),
     };
@@ -46,15 +62,21 @@ where
         runtime.shutdown_background();
         outcome
     });
-    outcome.unwrap_or_else(|error| fail(&error, START))
+    outcome.unwrap_or_else(|error| fail(&error, failed))
 }
 
-/// Reads and checks a worker file. An empty path is an empty configuration, as on the JVM's command line.
+/// Reads a worker file, changes it by `adjust` and checks it. An empty path is an empty configuration, as on the JVM's command line.
 ///
 /// # Errors
 /// Fails when the file cannot be read, and lists every key that is wrong.
-pub(super) fn worker(path: &Path, mode: WorkerMode, registry: &Registry) -> anyhow::Result<WorkerConfig> {
-    let props = if path.as_os_str().is_empty() { Props::new() } else { read_worker(path)? };
+fn worker(
+    path: &Path,
+    mode: WorkerMode,
+    registry: &Registry,
+    adjust: impl FnOnce(&mut Props),
+) -> anyhow::Result<WorkerConfig> {
+    let mut props = if path.as_os_str().is_empty() { Props::new() } else { read_worker(path)? };
+    adjust(&mut props);
     let in_file = || format!("checking worker file `{}`", path.display());
     let worker = WorkerConfig::parse(&props, mode, registry).with_context(in_file)?;
     check_worker(registry, &worker).with_context(in_file)?;
@@ -87,7 +109,8 @@ mod tests {
         let text = "bootstrap.servers=b:1\nkey.converter=String\nvalue.converter=no.Such\n\
                     offset.storage.file.filename=o\n";
         std::fs::write(&path, text).expect("written");
-        let error = worker(&path, WorkerMode::Standalone, &registry()).expect_err("unknown converter");
+        let error =
+            worker(&path, WorkerMode::Standalone, &registry(), |_| {}).expect_err("unknown converter");
         let text = format!("{error:#}");
         assert!(
             text.ends_with(
@@ -100,7 +123,8 @@ mod tests {
     #[test]
     fn an_empty_path_is_an_empty_configuration() {
         for mode in [WorkerMode::Standalone, WorkerMode::Distributed] {
-            let error = worker(Path::new(""), mode, &registry()).expect_err("required keys are missing");
+            let error =
+                worker(Path::new(""), mode, &registry(), |_| {}).expect_err("required keys are missing");
             assert!(
                 format!("{error:#}").contains("Missing required configuration \"bootstrap.servers\""),
                 "{mode:?}: {error:#}"
@@ -115,7 +139,8 @@ mod tests {
         let text = "bootstrap.servers=b:1\nkey.converter=String\nvalue.converter=String\n\
                     offset.storage.file.filename=o\n";
         std::fs::write(&path, text).expect("written");
-        let error = worker(&path, WorkerMode::Distributed, &registry()).expect_err("keys are missing");
+        let error =
+            worker(&path, WorkerMode::Distributed, &registry(), |_| {}).expect_err("keys are missing");
         let text = format!("{error:#}");
         for key in ["group.id", "config.storage.topic", "offset.storage.topic", "status.storage.topic"] {
             assert!(text.contains(&format!("\"{key}\"")), "{text}");

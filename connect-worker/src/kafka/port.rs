@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Instant;
 
 use connect_core::async_trait;
 use connect_core::record::{Offsets, TopicPartition};
@@ -41,7 +42,7 @@ pub type CommitFuture = Pin<Box<dyn Future<Output = Result<(), KafkaError>> + Se
 
 /// A group consumer polled in batches. One owner; no call blocks the thread.
 #[async_trait]
-pub trait BatchConsumer: Send {
+pub trait BatchConsumer: Send + Sync {
     /// Subscribes to topics by name, replacing the subscription before.
     ///
     /// # Errors
@@ -103,6 +104,19 @@ pub trait BatchConsumer: Send {
 
     /// Returns the end offset of a partition as last heard from the broker.
     fn high_watermark(&self, partition: &TopicPartition) -> Option<i64>;
+
+    /// Takes the partitions whose end was met since the last call; none unless `enable.partition.eof` is set.
+    fn take_ended(&mut self) -> Vec<TopicPartition> {
+        Vec::new()
+    }
+
+    /// Returns whether what was read should be committed now, without waiting for the interval.
+    fn wants_commit(&mut self, _now: Instant) -> bool {
+        false
+    }
+
+    /// Hears whether the records read wait for a target that is in trouble.
+    fn tell_trouble(&mut self, _is_troubled: bool) {}
 
     /// Leaves the group, unless the member is a static one, and closes the client.
     async fn close(self: Box<Self>);

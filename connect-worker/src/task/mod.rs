@@ -3,6 +3,7 @@
 mod commit;
 mod dlq;
 mod dlq_setup;
+mod drain;
 mod errors;
 mod exactly_once;
 mod handle;
@@ -27,6 +28,7 @@ mod topics;
 mod topics_seen;
 
 pub use crate::kafka::producer::native_transactional_producers;
+pub use drain::{Drain, Stage as DrainStage, draining_consumers, subscribed_topics};
 pub(crate) use errors::{ErrorConfig, ErrorPolicy, Failure, Stage};
 pub use exactly_once::{ExactlyOnce, SourceFencing};
 pub use handle::{TargetState, TaskEvent, TaskHandle, TaskKind, TaskReport, TaskSpec, TaskState};

@@ -261,6 +261,7 @@ impl SinkLoop {
             self.commits.request();
         }
         if let Some(trouble) = requests.trouble {
+            self.consumer.tell_trouble(trouble.is_some());
             match &trouble {
                 Some(reason) => {
                     tracing::warn!(task = %self.spec.id, reason, "task rides out a fault of its target")

@@ -12,7 +12,8 @@ use crate::stores::config::{ConfigStore, ConfigUpdate};
 use crate::stores::offsets::{OffsetStore, SourceOffsetStores};
 use crate::stores::status::StatusStore;
 use crate::task::{
-    Spawner, TaskServices, WorkRight, always_ours, native_consumers, native_transactional_producers,
+    ConsumerFactory, Spawner, TaskServices, WorkRight, always_ours, native_consumers,
+    native_transactional_producers,
 };
 use crate::worker::adapters::{GroupOffsets, SourceOffsets};
 use crate::worker::catalog;
@@ -42,6 +43,18 @@ pub(super) fn herder(
     fleet: Option<FleetPorts>,
     door: HerderDoor,
 ) -> Herder {
+    herder_reading(frame, registry, stores, fleet, door, native_consumers())
+}
+
+/// Does the same with other consumers for its sinks.
+pub(super) fn herder_reading(
+    frame: &Frame,
+    registry: Registry,
+    stores: Stores,
+    fleet: Option<FleetPorts>,
+    door: HerderDoor,
+    consumers: ConsumerFactory,
+) -> Herder {
     let worker = &frame.worker;
     let clock: SharedClock = Arc::new(SystemClock);
     let right: WorkRight = match &fleet {
@@ -57,7 +70,7 @@ pub(super) fn herder(
         offsets: Arc::clone(&stores.offsets),
         clock,
         source_stores: stores.source_stores.clone(),
-        consumers: native_consumers(),
+        consumers,
         members: Some(Arc::new(Members)),
         producers: native_transactional_producers(),
         right,

@@ -109,7 +109,11 @@ fn request(file: ConnectorFile) -> CreateRequest {
     CreateRequest { name: file.name.into(), config: file.config, initial_state }
 }
 
-fn offset_store(worker: &WorkerConfig) -> anyhow::Result<Arc<dyn OffsetStore>> {
+/// Opens the file that holds the offsets of sources.
+///
+/// # Errors
+/// Fails when it cannot be read.
+pub(super) fn offset_store(worker: &WorkerConfig) -> anyhow::Result<Arc<dyn OffsetStore>> {
     let standalone = worker.standalone().context("a standalone worker needs a standalone configuration")?;
     let path = &standalone.offset_storage_file_filename;
     let store = FileOffsetStore::open(path).with_context(|| format!("opening offset file `{path}`"))?;

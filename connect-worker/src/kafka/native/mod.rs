@@ -34,6 +34,8 @@ pub struct NativeConsumer {
     // Message pointers of the last poll; kept to avoid an allocation a poll.
     messages: Vec<*mut sys::rd_kafka_message_t>,
     topics: Vec<Arc<str>>,
+    /// Partitions whose end was met.
+    ended: Vec<TopicPartition>,
 }
 
 // SAFETY: `messages` only holds pointers during `poll`, which has exclusive access; it is empty otherwise.
@@ -48,7 +50,7 @@ impl NativeConsumer {
     /// Fails when librdkafka refuses the configuration.
     pub fn new(config: &ClientConfig) -> Result<Self, KafkaError> {
         let client = Arc::new(Client::new(config)?);
-        Ok(Self { client, messages: Vec::new(), topics: Vec::new() })
+        Ok(Self { client, messages: Vec::new(), topics: Vec::new(), ended: Vec::new() })
     }
 
     fn take_messages(&mut self, batch: &mut RawBatch) -> Result<(), KafkaError> {
@@ -71,6 +73,9 @@ impl NativeConsumer {
             } else if borrowed.err == RespErr::RD_KAFKA_RESP_ERR__FATAL {
                 // SAFETY: the handle is live.
                 outcome = Err(unsafe { fatal_error(self.client.handle) });
+            } else if borrowed.err == RespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
+                let topic = self.intern(borrowed.rkt);
+                self.ended.push(TopicPartition { topic, partition: borrowed.partition });
             } else if let Err(error) = consumer_error(borrowed) {
                 outcome = Err(error);
             }
@@ -188,6 +193,10 @@ impl BatchConsumer for NativeConsumer {
             )
         };
         (code == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+    }
+
+    fn take_ended(&mut self) -> Vec<TopicPartition> {
+        std::mem::take(&mut self.ended)
     }
 
     async fn close(self: Box<Self>) {

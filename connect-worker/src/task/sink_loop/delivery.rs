@@ -108,6 +108,7 @@ impl SinkLoop {
         self.batch.clear();
         self.offsets.deliver();
         if self.redelivery.take().is_some() {
+            self.consumer.tell_trouble(false);
             tracing::info!(task = %self.spec.id, "batch was taken after being tried again");
             self.apply_pauses()?;
         }
@@ -123,6 +124,7 @@ impl SinkLoop {
         } else {
             tracing::debug!(task = %self.spec.id, %error, attempts, "batch will be tried again");
         }
+        self.consumer.tell_trouble(true);
         self.redelivery = Some(Redelivery { attempts: attempts + 1, due: Instant::now() + delay });
         self.apply_pauses()
     }
@@ -134,6 +136,9 @@ impl SinkLoop {
         if now >= self.lag_due {
             self.lag_due = now + KEEP_ALIVE;
             self.report_lag();
+        }
+        if self.consumer.wants_commit(now) {
+            self.commits.request();
         }
         if !self.commits.should_begin(now) || !(self.services.right)() {
             return Ok(());
