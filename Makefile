@@ -8,7 +8,7 @@ CARGO_DENY := 0.20.2
 DENY := $(SLUICE_CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help build test quick-test fmt lint deny advisories packages services quickstart fleet bench
+.PHONY: help build test quick-test fmt lint deny advisories packages services quickstart fleet bench bench-fleet
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -54,3 +54,7 @@ fleet: build ## run three workers of one group with a broker, and show who runs 
 
 bench: build services ## measure the worker against JVM Kafka Connect
 	cargo run --release --locked -p connect-tests --bin bench
+
+bench-fleet: build services ## measure three workers with 200 sinks, ours and JVM Kafka Connect's
+	cargo run --release --locked -p connect-tests --bin bench -- fleet
+	cargo run --release --locked -p connect-tests --bin bench -- fleet jvm
