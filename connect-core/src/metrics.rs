@@ -7,6 +7,8 @@
 pub enum Group {
     /// The worker as a whole.
     Worker,
+    /// The worker's part in the rounds of its group.
+    WorkerRebalance,
     /// One connector's tasks on this worker.
     WorkerConnector,
     /// A connector.
@@ -38,6 +40,7 @@ impl Group {
     pub fn jmx_type(self) -> Option<&'static str> {
         match self {
             Group::Worker | Group::WorkerConnector => Some("connect-worker-metrics"),
+            Group::WorkerRebalance => Some("connect-worker-rebalance-metrics"),
             Group::Connector => Some("connector-metrics"),
             Group::ConnectorTask => Some("connector-task-metrics"),
             Group::SourceTask => Some("source-task-metrics"),
@@ -53,7 +56,7 @@ impl Group {
     /// Returns the names of the labels that every metric of the group has, in order.
     pub fn labels(self) -> &'static [&'static str] {
         match self {
-            Group::Worker | Group::OwnProgram | Group::Process => &[],
+            Group::Worker | Group::WorkerRebalance | Group::OwnProgram | Group::Process => &[],
             Group::WorkerConnector | Group::Connector => &["connector"],
             Group::ConnectorTask
             | Group::SourceTask
@@ -69,6 +72,7 @@ impl Group {
     fn prefix(self) -> &'static str {
         match self {
             Group::Worker | Group::WorkerConnector => "kafka_connect_worker_",
+            Group::WorkerRebalance => "kafka_connect_worker_rebalance_",
             Group::Connector => "kafka_connect_connector_",
             Group::ConnectorTask => "kafka_connect_connector_task_",
             Group::SourceTask => "kafka_connect_source_task_",
@@ -185,6 +189,16 @@ metrics! {
         TaskStartupSuccessPercentage = "task-startup-success-percentage", Share, Ratio, "Share of recent task starts that succeeded.";
         TaskStartupFailureTotal = "task-startup-failure-total", Total, None, "Task starts that failed.";
         TaskStartupFailurePercentage = "task-startup-failure-percentage", Share, Ratio, "Share of recent task starts that failed.";
+    }
+    WorkerRebalance {
+        LeaderName = "leader-name", Text, None, "Advertised URL of the group's leader.";
+        ConnectProtocol = "connect-protocol", Text, None, "Protocol that the group agreed on.";
+        Epoch = "epoch", Gauge, None, "Generation of the last round that gave this worker an assignment.";
+        CompletedRebalancesTotal = "completed-rebalances-total", Total, None, "Rounds that this worker completed.";
+        Rebalancing = "rebalancing", Gauge, None, "Whether this worker is carrying out an assignment: 1 or 0.";
+        RebalanceMaxTimeMs = "rebalance-max-time-ms", Max, Milliseconds, "Longest time from an assignment until all of it may run.";
+        RebalanceAvgTimeMs = "rebalance-avg-time-ms", Average, Milliseconds, "Average time from an assignment until all of it may run.";
+        TimeSinceLastRebalanceMs = "time-since-last-rebalance-ms", Gauge, Milliseconds, "Time since this worker completed its last round.";
     }
     WorkerConnector {
         ConnectorTotalTaskCount = "connector-total-task-count", Gauge, None, "Tasks of the connector in this worker.";

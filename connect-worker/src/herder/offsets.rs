@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_core::config::Props;
-use connect_core::connector::SourceOffsetChanges;
+use connect_core::connector::{SinkOffsetChanges, SourceOffsetChanges};
 use connect_core::data::Map;
 use connect_core::error::ConnectError;
 use connect_core::plugin::PluginInfo;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::herder::command::Reply;
 use crate::herder::connector::AnyConnector;
@@ -22,6 +22,8 @@ use crate::task::TargetState;
 
 /// Time for changing the offsets of a connector, as in the JVM worker.
 const MODIFY_LIMIT: Duration = Duration::from_secs(90);
+/// Pause before a group that is not empty is asked again.
+const GROUP_PAUSE: Duration = Duration::from_millis(100);
 
 /// What work on a connector's offsets needs.
 struct Job {
@@ -32,6 +34,8 @@ struct Job {
     resolver: Arc<dyn ConfigResolver>,
     sinks: Arc<dyn SinkOffsets>,
     sources: Arc<dyn OffsetStore>,
+    /// `task.shutdown.graceful.timeout.ms`.
+    task_grace: Duration,
 }
 
 impl Herder {
@@ -72,6 +76,7 @@ impl Herder {
             resolver: Arc::clone(&self.resolver),
             sinks: Arc::clone(&self.sink_offsets),
             sources: Arc::clone(&self.source_offsets),
+            task_grace: self.settings.task_grace,
             name,
         })
     }
@@ -140,14 +145,40 @@ impl Job {
                 AnyConnector::Source(_) => Ok(false),
             })
             .await?;
-        let (outcome, verb) = match requested {
-            Some(_) => (timeout_at(deadline, self.sinks.alter(&name, &props, &changes)).await, "alter"),
-            None => (timeout_at(deadline, self.sinks.reset(&name, &props)).await, "reset"),
-        };
+        let verb = if requested.is_some() { "alter" } else { "reset" };
+        let changed = self.change_group(&props, requested.is_some().then_some(&changes));
         let late = |_| SinkOffsetsError::Other(ConnectError::fatal("the brokers did not answer in time"));
-        let outcome = outcome.unwrap_or_else(|elapsed| Err(late(elapsed)));
+        let outcome = timeout_at(deadline, changed).await.unwrap_or_else(|elapsed| Err(late(elapsed)));
         outcome.map_err(|error| group_failure(&name, verb, &error))?;
         Ok(is_handled)
+    }
+
+    /// Alters or resets the offsets of a stopped sink's group. Its tasks may just be ending, which is waited for; a
+    /// member that is still there after their grace is what a worker left that died, and is removed.
+    async fn change_group(
+        &self,
+        props: &Props,
+        changes: Option<&SinkOffsetChanges>,
+    ) -> Result<(), SinkOffsetsError> {
+        let patience = Instant::now() + self.task_grace;
+        loop {
+            let outcome = match changes {
+                Some(changes) => self.sinks.alter(&self.name, props, changes).await,
+                None => self.sinks.reset(&self.name, props).await,
+            };
+            let is_over = Instant::now() >= patience;
+            match outcome {
+                Err(SinkOffsetsError::GroupNotEmpty) if !is_over => sleep(GROUP_PAUSE).await,
+                Err(SinkOffsetsError::GroupNotEmpty) => break,
+                outcome => return outcome,
+            }
+        }
+        let removed = self.sinks.remove_members(&self.name, props, 0).await;
+        removed.map_err(SinkOffsetsError::Other)?;
+        match changes {
+            Some(changes) => self.sinks.alter(&self.name, props, changes).await,
+            None => self.sinks.reset(&self.name, props).await,
+        }
     }
 
     async fn modify_source(self, request: OffsetRequest, deadline: Instant) -> Result<bool, HerderError> {

@@ -126,6 +126,13 @@ pub trait SinkOffsets: Send + Sync {
     /// # Errors
     /// Fails when the broker refuses.
     async fn reset(&self, connector: &str, props: &Props) -> Result<(), SinkOffsetsError>;
+
+    /// Removes what static membership left in the group of tasks that do not exist: those numbered `first` and above.
+    /// Nothing is removed that belongs to somebody else.
+    ///
+    /// # Errors
+    /// Fails when the broker cannot be asked or refuses.
+    async fn remove_members(&self, connector: &str, props: &Props, first: u32) -> Result<(), ConnectError>;
 }
 
 /// The stored offsets of source connectors. `props` is the connector's resolved configuration, from which a topic of

@@ -88,6 +88,10 @@ impl SinkOffsets for NoOffsets {
     async fn reset(&self, _connector: &str, _props: &Props) -> Result<(), SinkOffsetsError> {
         Ok(())
     }
+
+    async fn remove_members(&self, _: &str, _: &Props, _: u32) -> Result<(), ConnectError> {
+        Ok(())
+    }
 }
 
 #[async_trait]

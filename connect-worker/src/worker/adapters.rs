@@ -27,6 +27,7 @@ use crate::preview::preview_json;
 use crate::rest::{LevelControl, LoggerLevel};
 use crate::stores::offsets::{self, ConnectorOffsets, SourceOffsetStores};
 use crate::task::{Spawner, TaskEvent, TaskHandle, TaskSpec};
+use crate::worker::members::remove_task_members;
 
 impl TaskSpawner for Spawner {
     fn start(&self, spec: TaskSpec, events: mpsc::UnboundedSender<TaskEvent>) -> TaskHandle {
@@ -163,6 +164,10 @@ impl SinkOffsets for GroupOffsets {
     async fn reset(&self, connector: &str, props: &Props) -> Result<(), SinkOffsetsError> {
         let (admin, group) = self.admin(connector, props).map_err(SinkOffsetsError::Other)?;
         admin.delete_group(&group).await.map_err(group_error)
+    }
+
+    async fn remove_members(&self, connector: &str, props: &Props, first: u32) -> Result<(), ConnectError> {
+        remove_task_members(&self.worker, connector, props, first).await
     }
 }
 

@@ -31,6 +31,8 @@ pub struct GroupMember {
     pub client_id: String,
     /// Host as the broker saw it.
     pub client_host: String,
+    /// `group.instance.id` of a static member.
+    pub instance_id: Option<String>,
 }
 
 impl From<DescribedGroupMember> for GroupMember {
@@ -39,6 +41,7 @@ impl From<DescribedGroupMember> for GroupMember {
             member_id: member.member_id.to_string(),
             client_id: member.client_id.to_string(),
             client_host: member.client_host.to_string(),
+            instance_id: member.group_instance_id.map(|id| id.to_string()),
         }
     }
 }

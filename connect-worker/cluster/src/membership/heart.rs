@@ -43,8 +43,16 @@ impl Proof {
         Self { alive: place.proven, settled: place.proven }
     }
 
-    fn later(self, other: Self) -> Self {
-        Self { alive: self.alive.max(other.alive), settled: self.settled.max(other.settled) }
+    /// Returns what is proven of the next place. A heartbeat that was acknowledged for the generation before proves that
+    /// the next one had not begun, and a coordinator waits the rebalance time-out from its beginning for the member
+    /// to synchronise.
+    fn of_next(self, place: &Place, next: &Place) -> Self {
+        let told = Self::of(next);
+        if next.member_id != place.member_id {
+            return told;
+        }
+        let settled = if next.generation > place.generation { self.alive } else { self.settled };
+        Self { alive: self.alive.max(told.alive), settled: settled.max(self.settled).max(told.settled) }
     }
 }
 
@@ -148,9 +156,7 @@ impl Heart {
                     changed.ok()?;
                     let next = self.places.borrow_and_update().clone();
                     let Some(next) = next else { return Some(()) };
-                    let is_same_member = next.member_id == place.member_id;
-                    let told = Proof::of(&next);
-                    proof = if is_same_member { proof.later(told) } else { told };
+                    proof = proof.of_next(&place, &next);
                     place = next;
                     continue;
                 }
@@ -237,4 +243,33 @@ enum Judged {
     Silent,
     Again(Duration),
     Lost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heartbeats_of_the_generation_before_prove_when_the_next_began_to_the_same_member_only() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let place = |member: &str, generation, proven| Place {
+            member_id: member.to_owned(),
+            generation,
+            proven: at(proven),
+            is_synced: false,
+        };
+        let proof = Proof { alive: at(5), settled: at(1) };
+        let old = place("m", 1, 0);
+        let cases = [
+            (place("m", 2, 2), (at(5), at(5))),
+            // A follower that joins again may be given the same generation, which began long ago.
+            (place("m", 1, 2), (at(5), at(2))),
+            (place("n", 2, 2), (at(2), at(2))),
+        ];
+        for (next, expected) in cases {
+            let told = proof.of_next(&old, &next);
+            assert_eq!((told.alive, told.settled), expected, "{next:?}");
+        }
+    }
 }

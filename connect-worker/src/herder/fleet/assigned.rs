@@ -18,6 +18,12 @@ impl Herder {
         self.stages.complete_lasting();
         let Some(fleet) = self.fleet.as_mut() else { return };
         let assignment = &place.assignment;
+        let protocol = match place.protocol {
+            GroupProtocol::Eager => "EAGER",
+            GroupProtocol::Compatible => "COMPATIBLE",
+            GroupProtocol::Sessioned => "SESSIONED",
+        };
+        self.metrics.rebalance().assigned(&assignment.leader_url, protocol, generation);
         tracing::info!(
             generation,
             leads = place.leads(),
@@ -101,6 +107,7 @@ impl Herder {
         let leads = fleet.leads();
         // Harnesses of Kafka Connect wait for this line.
         tracing::info!("Starting connectors and tasks using config offset {}", self.state.offset);
+        self.metrics.rebalance().completed();
         self.place_work();
         if leads {
             self.lead();

@@ -1,13 +1,16 @@
 //! What only the leader of a group does: assigning rounds, and keeping the group's topics in order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use connect_cluster::assignor::{OffsetCheck, config_mismatch, eager, offset_check};
 use connect_cluster::protocol::GroupProtocol;
+use connect_core::error::ConnectError;
 
 use crate::herder::fleet::member::Leading;
 use crate::herder::fleet::message::{Purpose, Then};
 use crate::herder::fleet::timers::Timer;
+use crate::herder::info::ConnectorType;
 use crate::herder::run::Herder;
 use crate::stores::config::ConfigWriteError;
 
@@ -45,6 +48,7 @@ impl Herder {
                     }
                 };
                 fleet.departed.retain(|member| round.members.contains_key(member));
+                fleet.members = round.members.values().map(|member| member.url.clone()).collect();
                 fleet.owners = decision.owners;
                 fleet.has_strays = !decision.stray.is_empty();
                 decision.assignments
@@ -61,7 +65,7 @@ impl Herder {
         self.check_key();
     }
 
-    /// Removes states of what is not configured any more.
+    /// Removes states of what is not configured any more, and what dead workers left of its tasks in consumer groups.
     fn clean_states(&mut self) {
         for name in self.status.connectors() {
             let entry = self.state.get(&name);
@@ -69,12 +73,43 @@ impl Herder {
             if entry.is_none() {
                 self.status.put_connector(&name, None);
             }
-            for (task, _) in self.status.tasks(&name) {
+            let mut is_left_by_the_dead = false;
+            for (task, status) in self.status.tasks(&name) {
                 if usize::try_from(task).is_ok_and(|task| task >= count) {
                     self.status.put_task(&name, task, None);
+                    is_left_by_the_dead |= !self.is_member(&status.worker_id);
                 }
             }
+            if is_left_by_the_dead && self.type_of(&name) != ConnectorType::Source {
+                self.remove_stray_members(&name, u32::try_from(count).unwrap_or(u32::MAX));
+            }
         }
+    }
+
+    /// Returns whether a worker took part in the last round that this one assigned.
+    fn is_member(&self, worker_id: &str) -> bool {
+        let address = format!("//{worker_id}/");
+        self.fleet.as_ref().is_some_and(|fleet| fleet.members.iter().any(|url| url.contains(&address)))
+    }
+
+    /// Removes static members of tasks that do not exist: a worker that died could not do it. A connector that is
+    /// deleted is looked for by its name alone.
+    fn remove_stray_members(&mut self, name: &Arc<str>, first: u32) {
+        let config = self.state.get(name).map(|entry| entry.config.clone()).unwrap_or_default();
+        let (resolver, sinks) = (Arc::clone(&self.resolver), Arc::clone(&self.sink_offsets));
+        let name = Arc::clone(name);
+        self.work.spawn(async move {
+            let resolved = tokio::task::spawn_blocking(move || resolver.resolve(&config)).await;
+            let outcome = match resolved {
+                Ok(Ok(props)) => sinks.remove_members(&name, &props, first).await,
+                Ok(Err(error)) => Err(error),
+                Err(error) => Err(ConnectError::fatal("resolving configuration").because(error)),
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(connector = %name, cause = %error.trace().trim_end(), "removing members that a dead \
+                    worker left; they leave when their sessions time out");
+            }
+        });
     }
 
     /// Claims the right to write the config log.

@@ -72,13 +72,19 @@ impl Herder {
         }
     }
 
-    /// Returns whether something still runs that this worker does not hold.
+    /// Returns whether something still runs that this worker does not hold, or a task that is not configured any
+    /// more: its end, too, comes before the round that tells of it (`DistributedHerder` stops tasks before it joins
+    /// again), so that nothing of a stopped connector is left in its consumer group.
     fn is_releasing(&self) -> bool {
         let Some(fleet) = self.fleet.as_ref() else { return false };
         self.live.iter().any(|(name, live)| {
-            let tasks = live.tasks.iter().filter(|(_, slot)| !slot.is_down());
+            let count = self.state.get(name).map_or(0, |entry| entry.tasks.len());
+            let is_left = |task: u32| {
+                usize::try_from(task).is_ok_and(|task| task >= count)
+                    || !fleet.held.tasks.contains(&task_id(name, task))
+            };
             (!live.connector.is_down() && !fleet.held.connectors.contains(name))
-                || tasks.map(|(task, _)| task_id(name, *task)).any(|id| !fleet.held.tasks.contains(&id))
+                || live.tasks.iter().any(|(task, slot)| !slot.is_down() && is_left(*task))
         })
     }
 

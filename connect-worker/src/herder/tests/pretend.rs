@@ -157,6 +157,10 @@ impl SinkOffsets for Nothing {
     async fn reset(&self, _: &str, _: &Props) -> Result<(), SinkOffsetsError> {
         Ok(())
     }
+
+    async fn remove_members(&self, _: &str, _: &Props, _: u32) -> Result<(), ConnectError> {
+        Ok(())
+    }
 }
 
 #[async_trait]

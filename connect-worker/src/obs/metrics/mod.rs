@@ -7,6 +7,7 @@ mod connector;
 mod errors;
 mod exposition;
 mod process;
+mod rebalance;
 mod registry;
 mod sink;
 mod source;
@@ -16,6 +17,7 @@ mod worker;
 
 pub use connector::{ConnectorInfo, ConnectorMetrics};
 pub use errors::TaskErrorMetrics;
+pub use rebalance::RebalanceMetrics;
 pub use registry::{MetricsOptions, MetricsRegistry};
 pub use sink::SinkTaskMetrics;
 pub use source::SourceTaskMetrics;

@@ -11,6 +11,7 @@ use crate::obs::metrics::connector::{ConnectorInfo, ConnectorMetrics};
 use crate::obs::metrics::errors::TaskErrorMetrics;
 use crate::obs::metrics::exposition::{Exposition, Labels};
 use crate::obs::metrics::process::ProcessUsage;
+use crate::obs::metrics::rebalance::RebalanceMetrics;
 use crate::obs::metrics::sink::SinkTaskMetrics;
 use crate::obs::metrics::source::SourceTaskMetrics;
 use crate::obs::metrics::status::{Status, TaskInfo, TaskStatusMetrics, Timing};
@@ -40,6 +41,7 @@ pub struct MetricsRegistry {
     commit: String,
     started_ms: i64,
     worker: WorkerMetrics,
+    rebalance: RebalanceMetrics,
     live: Mutex<Live>,
 }
 
@@ -71,6 +73,7 @@ impl MetricsRegistry {
             commit: options.commit,
             started_ms,
             worker: WorkerMetrics::new(timing.clone()),
+            rebalance: RebalanceMetrics::new(timing.clone()),
             timing,
             live: Mutex::default(),
         }
@@ -91,6 +94,11 @@ impl MetricsRegistry {
     /// Returns the metrics of the worker as a whole.
     pub fn worker(&self) -> &WorkerMetrics {
         &self.worker
+    }
+
+    /// Returns the metrics of the worker's part in the rounds of its group.
+    pub fn rebalance(&self) -> &RebalanceMetrics {
+        &self.rebalance
     }
 
     /// Returns new metrics of a connector, in place of older ones. They are shown while the handle lives.
@@ -125,6 +133,7 @@ impl MetricsRegistry {
         page.add(MetricId::ConnectorCount, &none, connectors.len() as f64);
         page.add(MetricId::TaskCount, &none, tasks.len() as f64);
         self.worker.collect(&mut page);
+        self.rebalance.collect(&mut page);
         collect_task_counts(&connectors, &tasks, &mut page);
         for (_, connector) in &connectors {
             connector.collect(&mut page);

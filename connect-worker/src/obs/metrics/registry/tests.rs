@@ -58,6 +58,11 @@ fn page_of_a_busy_worker_is_the_golden_one() {
     registry.worker().connector_started(false);
     registry.worker().task_started(true);
     let connector_info = ConnectorInfo { plugin: plugin("Connector"), connector_type: "sink".to_owned() };
+    let rounds = registry.rebalance();
+    rounds.assigned("http://w:1/", "SESSIONED", 2);
+    clock.advance(Duration::from_millis(40));
+    rounds.completed();
+    rounds.assigned("http://v:1/", "SESSIONED", 3);
     let connector = registry.connector("snk", connector_info);
     connector.state(Status::Running);
     let sink = registry.sink_task(&id("snk", 0), info("sink"));
@@ -87,6 +92,8 @@ fn page_of_a_busy_worker_is_the_golden_one() {
     source.polled(60);
     source.poll_batch(Duration::from_micros(1_500));
     source.written(30);
+    source.transaction(20);
+    source.transaction(40);
     source.active(30);
     source.commit_succeeded(Duration::from_millis(2));
     clock.advance(Duration::from_secs(30));
