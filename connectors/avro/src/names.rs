@@ -110,7 +110,7 @@ fn is_allowed(byte: u8) -> bool {
 }
 
 /// Form-encodes a name as `URLEncoder` does, then replaces what Avro still does not allow by underscores.
-fn scrub(name: &str) -> String {
+pub fn scrub(name: &str) -> String {
     if name.is_empty() || (name.bytes().all(is_allowed) && !name.as_bytes()[0].is_ascii_digit()) {
         return name.to_owned();
     }

@@ -11,3 +11,6 @@ pub use avro::AvroConverter;
 pub use json::JsonSchemaConverter;
 pub use plugins::plugins;
 pub use protobuf::ProtobufConverter;
+
+#[cfg(test)]
+mod goldens;

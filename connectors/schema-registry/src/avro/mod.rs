@@ -4,6 +4,8 @@
 mod format;
 
 pub use format::AvroConverter;
+#[cfg(test)]
+pub(crate) use format::AvroFormat;
 
 #[cfg(test)]
 mod tests;

@@ -109,7 +109,10 @@ impl Context<'_> {
         for (index, field) in schema.fields.iter().enumerate() {
             properties.insert(field.name.clone(), self.schema(&field.schema, Some(index), false)?);
         }
-        let mut object = json!({"type": "object", "properties": properties});
+        let mut object = json!({"type": "object"});
+        if !properties.is_empty() {
+            object["properties"] = Json::Object(properties);
+        }
         if !self.config.additional_properties {
             object["additionalProperties"] = false.into();
         }
@@ -130,10 +133,9 @@ impl Context<'_> {
             let mut text = Vec::new();
             encode::write(self.config, schema, default, &mut text)?;
             let default = serde_json::from_slice(&text);
-            put(
-                "default",
-                default.map_err(|error| ConnectError::data("Invalid default value").because(error))?,
-            );
+            let default =
+                default.map_err(|error| ConnectError::data("Invalid default value").because(error))?;
+            put("default", without_zeros(default));
         }
         if let Some(version) = schema.version {
             put(config::CONNECT_VERSION, version.into());
@@ -144,6 +146,15 @@ impl Context<'_> {
             put(config::CONNECT_PARAMETERS, Json::Object(own));
         }
         Ok(())
+    }
+}
+
+/// Returns a number as the JVM's library prints it in a schema: without zeros behind the point.
+fn without_zeros(json: Json) -> Json {
+    #[expect(clippy::cast_possible_truncation, reason = "only whole numbers that fit are taken")]
+    match json.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 1e7 && !json.is_i64()) {
+        Some(number) => (number as i64).into(),
+        None => json,
     }
 }
 

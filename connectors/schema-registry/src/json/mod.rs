@@ -8,6 +8,8 @@ mod from_connect;
 mod to_connect;
 
 pub use format::JsonSchemaConverter;
+#[cfg(test)]
+pub(crate) use format::JsonSchemaFormat;
 
 #[cfg(test)]
 mod tests;

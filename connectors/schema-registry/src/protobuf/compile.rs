@@ -10,10 +10,12 @@ use crate::registry::SchemaText;
 /// The file that a registered schema is taken to be.
 const MAIN: &str = "main.proto";
 
+const META: &str = "confluent/meta.proto";
+
 /// Files that Confluent's registry and serializers know without being told.
 const KNOWN: &[(&str, &str)] = &[
     (
-        "confluent/meta.proto",
+        META,
         "syntax = \"proto3\"; package confluent; import \"google/protobuf/descriptor.proto\";
          message Meta { string doc = 1; map<string, string> params = 2; repeated string tags = 3; }
          extend google.protobuf.FileOptions { Meta file_meta = 1088; }
@@ -56,8 +58,9 @@ impl FileResolver for Given {
 /// # Errors
 /// Fails with a data error when the text is no `.proto` file, or what it imports is missing.
 pub(super) fn file(schema: &SchemaText) -> Result<FileDescriptor, ConnectError> {
-    let mut given = schema.references.clone();
-    given.push((MAIN.to_owned(), schema.text.clone()));
+    let files = schema.references.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let main = std::iter::once((MAIN, schema.text.as_str()));
+    let given = files.chain(main).map(|(name, text)| (name.to_owned(), with_meta(text))).collect();
     let mut resolver = ChainFileResolver::new();
     resolver.add(Given(given));
     resolver.add(GoogleFileResolver::new());
@@ -71,6 +74,12 @@ pub(super) fn file(schema: &SchemaText) -> Result<FileDescriptor, ConnectError> 
         .ok_or_else(|| ConnectError::data("reading a Protobuf schema: there is no file"))
 }
 
+/// Returns the text with the import of Confluent's options, which texts of Confluent's converter use without one.
+fn with_meta(text: &str) -> String {
+    let is_needed = text.contains("(confluent.") && !text.contains(META);
+    if is_needed { format!("{text}\nimport \"{META}\";\n") } else { text.to_owned() }
+}
+
 /// Returns the message type at the given indexes; entries of maps do not count.
 pub(super) fn message(file: &FileDescriptor, indexes: &[usize]) -> Option<MessageDescriptor> {
     let (first, rest) = indexes.split_first()?;
@@ -80,4 +89,20 @@ pub(super) fn message(file: &FileDescriptor, indexes: &[usize]) -> Option<Messag
         message = child;
     }
     Some(message)
+}
+
+/// Returns the indexes of a message type in its file; entries of maps do not count.
+pub(super) fn indexes(message: &MessageDescriptor) -> Vec<usize> {
+    let (mut path, position) = match message.parent_message() {
+        Some(parent) => {
+            let position = parent
+                .child_messages()
+                .filter(|child| !child.is_map_entry())
+                .position(|child| child == *message);
+            (indexes(&parent), position)
+        }
+        None => (Vec::new(), message.parent_file().messages().position(|other| other == *message)),
+    };
+    path.push(position.unwrap_or(0));
+    path
 }

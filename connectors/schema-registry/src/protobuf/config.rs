@@ -1,6 +1,9 @@
 //! Settings of the Protobuf converter's mapping, and the names it uses.
 
-use connect_core::data::{Schema, Type};
+use std::borrow::Cow;
+
+use connect_core::data::{Schema, Type, logical};
+use connector_avro::names;
 
 connect_core::config! {
     /// Settings of the mapping between Protobuf and Connect.
@@ -9,14 +12,20 @@ connect_core::config! {
         enhanced: bool = "enhanced.protobuf.schema.support", Medium, default "false";
         /// Put the index of a oneof behind its name.
         index_for_unions: bool = "generate.index.for.unions", Medium, default "true";
+        /// Replace what Protobuf does not allow in names.
+        scrub: bool = "scrub.invalid.names", Medium, default "false";
         /// Read enums as numbers.
         int_for_enums: bool = "int.for.enums", Medium, default "false";
         /// Nullable fields are those with the keyword optional.
         optional_for_nullables: bool = "optional.for.nullables", Medium, default "false";
+        /// With `optional.for.nullables`, fields of proto2 with the keyword are nullable, too.
+        optional_for_proto2: bool = "optional.for.proto2", Medium, default "true";
         /// Nullable fields are those of a wrapper type.
         wrapper_for_nullables: bool = "wrapper.for.nullables", Medium, default "false";
         /// Read a message of a wrapper type as its value.
         wrapper_for_raw_primitives: bool = "wrapper.for.raw.primitives", Medium, default "true";
+        /// Read a message that is not there as one whose fields are not there.
+        struct_for_nulls: bool = "generate.struct.for.nulls", Medium, default "false";
         /// Read the members of a oneof as fields.
         flatten_unions: bool = "flatten.unions", Medium, default "false";
         /// Enums and unions as they are known to all schema formats.
@@ -31,10 +40,13 @@ impl Default for ProtobufConfig {
         Self {
             enhanced: false,
             index_for_unions: true,
+            scrub: false,
             int_for_enums: false,
             optional_for_nullables: false,
+            optional_for_proto2: true,
             wrapper_for_nullables: false,
             wrapper_for_raw_primitives: true,
+            struct_for_nulls: false,
             flatten_unions: false,
             generalized: false,
             ignore_default: false,
@@ -59,6 +71,16 @@ pub(super) const TIME: &str = "google.type.TimeOfDay";
 pub(super) const TIMESTAMP: &str = "google.protobuf.Timestamp";
 
 impl ProtobufConfig {
+    /// Returns a name with what Protobuf does not allow replaced, if that is asked for.
+    pub(super) fn scrubbed<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        if self.scrub { Cow::Owned(names::scrub(name)) } else { Cow::Borrowed(name) }
+    }
+
+    /// Returns whether messages of wrapper types are read as their values.
+    pub(super) fn unwraps(&self) -> bool {
+        self.wrapper_for_nullables || self.wrapper_for_raw_primitives
+    }
+
     /// Returns the parameter that names an enum.
     pub(super) fn enum_parameter(&self) -> &'static str {
         if self.generalized { GENERALIZED_ENUM } else { PROTOBUF_ENUM }
@@ -68,6 +90,13 @@ impl ProtobufConfig {
 /// Returns the parameter that names the enum a schema came from.
 pub(super) fn enum_parameter_of(schema: &Schema) -> Option<&'static str> {
     [GENERALIZED_ENUM, PROTOBUF_ENUM].into_iter().find(|key| schema.parameters.contains_key(*key))
+}
+
+/// Returns whether values of a schema are decimals, dates or times.
+pub(super) fn is_logical(schema: &Schema) -> bool {
+    [logical::DECIMAL, logical::DATE, logical::TIME, logical::TIMESTAMP]
+        .iter()
+        .any(|name| schema.is_named(name))
 }
 
 /// Returns whether a schema stands for a oneof.

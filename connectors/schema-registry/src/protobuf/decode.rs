@@ -7,8 +7,11 @@ use connect_core::data::coerce::logical as convert;
 use connect_core::data::{Map, Schema, SchemaRef, Struct, Type, Value, logical};
 use connect_core::error::ConnectError;
 use num_bigint::BigInt;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value as Proto};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Syntax, Value as Proto,
+};
 
+use super::calendar;
 use super::config::{self, ProtobufConfig};
 use super::to_connect::{oneof_of, union_field};
 
@@ -55,9 +58,19 @@ fn field(
     message: &DynamicMessage,
     field: &FieldDescriptor,
 ) -> Result<Value, ConnectError> {
-    if field.supports_presence() && !message.has_field(field) {
+    if says_absence(config, field) && !message.has_field(field) {
         return Ok(Value::Null);
     }
+    given(config, schema, message, field)
+}
+
+/// The value of a field, its type's default if it is not there.
+fn given(
+    config: &ProtobufConfig,
+    schema: &SchemaRef,
+    message: &DynamicMessage,
+    field: &FieldDescriptor,
+) -> Result<Value, ConnectError> {
     let value = message.get_field(field);
     match value.as_ref() {
         Proto::List(items) if schema.ty == Type::Map => entries(config, schema, items),
@@ -87,6 +100,16 @@ fn field(
     }
 }
 
+/// A scalar of proto2 has its default instead, unless optional fields of proto2 are supported.
+fn says_absence(config: &ProtobufConfig, field: &FieldDescriptor) -> bool {
+    let is_message = matches!(field.kind(), Kind::Message(_));
+    match field.parent_file().syntax() {
+        _ if config.struct_for_nulls && oneof_of(field).is_none() => false,
+        Syntax::Proto2 if !is_message && !config.optional_for_proto2 && oneof_of(field).is_none() => false,
+        _ => field.supports_presence(),
+    }
+}
+
 fn child(schema: Option<&SchemaRef>) -> Result<&SchemaRef, ConnectError> {
     schema.ok_or_else(|| ConnectError::data("Array or map schema without element schema"))
 }
@@ -99,7 +122,8 @@ fn key_value(key: &MapKey) -> Proto {
     Proto::from(key.clone())
 }
 
-/// The entries of a map that is written as a list of messages.
+/// The entries of a map that is written as a list of messages. A part that is not there is not null, as the JVM does
+/// not ask for it.
 fn entries(config: &ProtobufConfig, schema: &SchemaRef, items: &[Proto]) -> Result<Value, ConnectError> {
     let (key_schema, value_schema) =
         (child(schema.key_schema.as_ref())?, child(schema.value_schema.as_ref())?);
@@ -110,8 +134,8 @@ fn entries(config: &ProtobufConfig, schema: &SchemaRef, items: &[Proto]) -> Resu
         let (Some(key), Some(value)) = (descriptor.get_field(1), descriptor.get_field(2)) else {
             return Err(mismatch(schema));
         };
-        entries
-            .push((field(config, key_schema, message, &key)?, field(config, value_schema, message, &value)?));
+        let key = given(config, key_schema, message, &key)?;
+        entries.push((key, given(config, value_schema, message, &value)?));
     }
     Ok(Value::Map(Map { entries: convert::in_hash_order(connector_avro::unique::by_last(entries)) }))
 }
@@ -179,10 +203,10 @@ fn logical_value(message: &DynamicMessage) -> Result<Value, ConnectError> {
             Value::Decimal(bigdecimal::BigDecimal::new(BigInt::from_signed_bytes_be(&bytes), scale))
         }
         config::DATE => {
-            let days = days_of(number("year"), number("month"), number("day"));
-            let days =
-                days.ok_or_else(|| ConnectError::data("a date of a Protobuf message does not exist"))?;
-            Value::Date(days * logical::MILLIS_PER_DAY)
+            let days = calendar::days_of(number("year"), number("month"), number("day"));
+            let millis = days.and_then(|days| days.checked_mul(logical::MILLIS_PER_DAY));
+            let invalid = || ConnectError::data("a date of a Protobuf message does not exist");
+            Value::Date(millis.ok_or_else(invalid)?)
         }
         config::TIME => {
             let seconds = (number("hours") * 60 + number("minutes")) * 60 + number("seconds");
@@ -197,18 +221,4 @@ fn logical_value(message: &DynamicMessage) -> Result<Value, ConnectError> {
             )
         }
     })
-}
-
-/// Returns the days since the epoch of a date of the proleptic Gregorian calendar.
-fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let lengths = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let length = usize::try_from(month - 1).ok().and_then(|month| lengths.get(month).copied())?;
-    if !(1..=length).contains(&day) {
-        return None;
-    }
-    // Years begin in March, so that the leap day is the last.
-    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + day - 1 - 719_468)
 }

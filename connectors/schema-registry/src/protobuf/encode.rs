@@ -7,7 +7,24 @@ use prost_reflect::{
     DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value as Proto,
 };
 
+use super::calendar;
 use super::config::{self, ProtobufConfig};
+
+/// Returns the message of a record.
+///
+/// # Errors
+/// Fails with a data error when the message type has no place for a value.
+pub(super) fn root(
+    config: &ProtobufConfig,
+    descriptor: &MessageDescriptor,
+    schema: &Schema,
+    value: &Value,
+) -> Result<DynamicMessage, ConnectError> {
+    match value {
+        Value::Struct(structure) => message(config, descriptor, structure),
+        value => of_message(config, descriptor, schema, value),
+    }
+}
 
 /// Returns the message of a struct.
 ///
@@ -41,7 +58,7 @@ fn fill(
                 let name = &field.name;
                 let descriptor = message
                     .descriptor()
-                    .get_field_by_name(name)
+                    .get_field_by_name(&config.scrubbed(name))
                     .ok_or_else(|| ConnectError::data(format!("Cannot find field with name {name}")))?;
                 let proto = self::value(config, &descriptor, &field.schema, value)?;
                 message.try_set_field(&descriptor, proto).map_err(|error| {
@@ -193,12 +210,13 @@ fn of_message(
     match (descriptor.full_name(), value) {
         (config::DECIMAL, Value::Decimal(decimal)) => {
             set("value", Proto::Bytes(convert::decimal_to_bytes(schema, decimal)?.into()))?;
-            let precision = schema.parameters.get(config::PRECISION).and_then(|text| text.parse().ok());
-            set("precision", Proto::U32(precision.unwrap_or(0)))?;
+            let digits = u32::try_from(decimal.digits()).unwrap_or(u32::MAX);
+            set("precision", Proto::U32(digits))?;
             set("scale", small(decimal.as_bigint_and_exponent().1))?;
         }
         (config::DATE, Value::Date(millis)) => {
-            let (year, month, day) = date_of(i64::from(convert::date_to_days(*millis)?));
+            let date = calendar::date_of(i64::from(convert::date_to_days(*millis)?));
+            let (year, month, day) = date.ok_or_else(|| mismatch(schema, value))?;
             set("year", small(year))?;
             set("month", small(month))?;
             set("day", small(day))?;
@@ -222,16 +240,4 @@ fn of_message(
         (_, value) => return Err(mismatch(schema, value)),
     }
     Ok(message)
-}
-
-/// Returns year, month and day of the days since the epoch.
-fn date_of(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, day)
 }

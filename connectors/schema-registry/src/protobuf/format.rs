@@ -40,10 +40,11 @@ struct MessageType {
     schema: SchemaRef,
 }
 
-/// The message type that is written: the first of its file.
+/// The message type that is written, and its indexes as they stand in front of each message.
 #[derive(Debug)]
 pub struct ProtobufWriter {
     message: MessageDescriptor,
+    indexes: Vec<u8>,
 }
 
 #[expect(private_interfaces, reason = "the converter lives in this crate")]
@@ -78,11 +79,23 @@ impl Format for ProtobufFormat {
         Ok(Described { text, record: Some(name) })
     }
 
-    fn writer(&self, _: Option<&SchemaRef>, schema: &SchemaText) -> Result<ProtobufWriter, ConnectError> {
-        let message = compile::message(&compile::file(schema)?, &[0]);
-        message
-            .map(|message| ProtobufWriter { message })
-            .ok_or_else(|| ConnectError::data("the Protobuf schema has no message"))
+    /// The type is the one with the schema's name, or the first if the file, which need not be made of the schema,
+    /// has none of that name.
+    fn writer(
+        &self,
+        connect: Option<&SchemaRef>,
+        schema: &SchemaText,
+    ) -> Result<ProtobufWriter, ConnectError> {
+        let file = compile::file(schema)?;
+        let name = connect.map(|connect| from_connect::full_name(&self.config, connect));
+        let named = name.and_then(|name| file.parent_pool().get_message_by_name(&name));
+        let message = named
+            .filter(|message| message.parent_file() == file)
+            .or_else(|| compile::message(&file, &[0]))
+            .ok_or_else(|| ConnectError::data("the Protobuf schema has no message"))?;
+        let mut indexes = Vec::new();
+        index::join(&compile::indexes(&message), &mut indexes);
+        Ok(ProtobufWriter { message, indexes })
     }
 
     fn read(&self, reader: &ProtobufReader, payload: &Bytes) -> Result<Datum, ConnectError> {
@@ -101,13 +114,14 @@ impl Format for ProtobufFormat {
         value: &Value,
         out: &mut Vec<u8>,
     ) -> Result<(), ConnectError> {
-        let (Some(_), Value::Struct(structure)) = (schema, value) else {
+        let Some(schema) = schema else {
             let class = value.java_class();
-            return Err(ConnectError::data(format!("a value of class {class} is no Protobuf message")));
+            return Err(ConnectError::data(format!(
+                "a value of class {class} without a schema is no Protobuf message"
+            )));
         };
-        let message = encode::message(&self.config, &writer.message, structure)?;
-        // The indexes `[0]`, in short.
-        out.push(0);
+        let message = encode::root(&self.config, &writer.message, schema, value)?;
+        out.extend_from_slice(&writer.indexes);
         message.encode(out).map_err(|error| ConnectError::data("writing Protobuf data").because(error))
     }
 }

@@ -1,31 +1,30 @@
 //! Connect schemas into `.proto` texts, as `ProtobufData.fromConnectSchema` of Confluent's converter does.
 
-use std::collections::BTreeSet;
-
 use connect_core::data::{Schema, Type, logical};
 use connect_core::error::ConnectError;
 
 use super::config::{self, ProtobufConfig};
+use super::wrappers;
 
-/// Returns the text of the file with the message of a struct schema, and the message's full name.
+/// Returns the text of the file with the message of a schema, and the message's full name. A struct has a message
+/// of its own; a primitive is the value of one of Google's wrapper messages.
 ///
 /// # Errors
 /// Fails with a data error when the schema has no counterpart in Protobuf.
 pub(super) fn convert(config: &ProtobufConfig, schema: &Schema) -> Result<(String, String), ConnectError> {
-    if schema.ty != Type::Struct || config::is_union(schema) {
-        return Err(ConnectError::data(format!(
-            "Unsupported root schema of type {}: a Protobuf message is made of a struct",
-            schema.ty.name()
-        )));
+    if let Some(name) = wrappers::of_root(schema) {
+        return Ok((wrappers::FILE.clone(), format!("google.protobuf.{name}")));
     }
-    let mut context = Context { config, imports: BTreeSet::new(), unnamed: 0 };
+    if schema.ty != Type::Struct || config::is_union(schema) {
+        return Err(ConnectError::data(format!("Unsupported root schema of type {}", schema.ty.name())));
+    }
+    let mut context = Context { config, imports: Vec::new(), unnamed: 0 };
     let full = context.name_of(schema);
     let (package, name) = match full.rsplit_once('.') {
         Some((package, name)) => (Some(package), name),
         None => (None, full.as_str()),
     };
-    let mut body = String::new();
-    context.message(name, schema, 0, &mut body)?;
+    let body = context.message(name, schema, 0)?;
     let mut text = "syntax = \"proto3\";\n".to_owned();
     if let Some(package) = package {
         text.push_str(&format!("package {package};\n"));
@@ -41,10 +40,29 @@ pub(super) fn convert(config: &ProtobufConfig, schema: &Schema) -> Result<(Strin
     Ok((text, full))
 }
 
+/// Returns the full name of the message of a schema.
+pub(super) fn full_name(config: &ProtobufConfig, schema: &Schema) -> String {
+    match wrappers::of_root(schema) {
+        Some(name) => format!("google.protobuf.{name}"),
+        None => Context { config, imports: Vec::new(), unnamed: 0 }.name_of(schema),
+    }
+}
+
 struct Context<'a> {
     config: &'a ProtobufConfig,
-    imports: BTreeSet<&'static str>,
+    /// Files that are imported, in the order of their first use.
+    imports: Vec<&'static str>,
     unnamed: usize,
+}
+
+const CONNECT_TYPE: &str = "connect.type";
+
+/// A field but for its type.
+struct Line<'a> {
+    label: &'static str,
+    name: &'a str,
+    tag: u32,
+    is_wrapped: bool,
 }
 
 /// A message under construction: the types inside it, and the names they have taken.
@@ -57,7 +75,9 @@ struct Inside {
 impl Context<'_> {
     fn name_of(&mut self, schema: &Schema) -> String {
         match schema.name.as_deref().filter(|name| !name.is_empty()) {
-            Some(name) => name.to_owned(),
+            Some(name) => {
+                name.split('.').map(|part| self.config.scrubbed(part)).collect::<Vec<_>>().join(".")
+            }
             None => {
                 self.unnamed += 1;
                 format!("{}{}", config::DEFAULT_NAME, self.unnamed)
@@ -70,45 +90,44 @@ impl Context<'_> {
         name.rsplit('.').next().unwrap_or(&name).to_owned()
     }
 
-    fn message(
-        &mut self,
-        name: &str,
-        schema: &Schema,
-        depth: usize,
-        out: &mut String,
-    ) -> Result<(), ConnectError> {
+    fn import(&mut self, file: &'static str) {
+        if !self.imports.contains(&file) {
+            self.imports.push(file);
+        }
+    }
+
+    fn message(&mut self, name: &str, schema: &Schema, depth: usize) -> Result<String, ConnectError> {
         let pad = "  ".repeat(depth);
-        let mut fields = String::new();
+        let (mut fields, mut oneofs) = (String::new(), String::new());
         let mut inside = Inside::default();
         let mut next = 1;
         for field in &schema.fields {
-            if config::is_union(&field.schema) {
-                let full = field.schema.name.as_deref().unwrap_or_default();
-                let short = full.strip_prefix(config::UNION_PREFIX).unwrap_or(full);
-                let short = short.rsplit('.').next().unwrap_or(short);
-                fields.push_str(&format!("{pad}  oneof {short} {{\n"));
-                for member in &field.schema.fields {
-                    let tag = tag(&member.schema).unwrap_or(next);
-                    next = next.max(tag + 1);
-                    let line = self.field(&member.name, &member.schema, tag, true, depth, &mut inside)?;
-                    fields.push_str(&format!("{pad}    {line}\n"));
-                }
-                fields.push_str(&format!("{pad}  }}\n"));
+            let field_tag = tag(&field.schema).unwrap_or_else(|| {
+                next += 1;
+                next - 1
+            });
+            let field_name = self.config.scrubbed(&field.name);
+            if !config::is_union(&field.schema) {
+                let line = self.field(&field_name, &field.schema, field_tag, depth, &mut inside)?;
+                fields.push_str(&format!("{pad}  {line}\n"));
                 continue;
             }
-            let tag = match tag(&field.schema) {
-                Some(tag) => tag,
-                None => {
+            let full = field.schema.name.as_deref().unwrap_or_default();
+            let short = full.strip_prefix(config::UNION_PREFIX).unwrap_or(full);
+            let short = self.config.scrubbed(short.rsplit('.').next().unwrap_or(short));
+            oneofs.push_str(&format!("\n{pad}  oneof {short} {{\n"));
+            for member in &field.schema.fields {
+                let member_tag = tag(&member.schema).unwrap_or_else(|| {
                     next += 1;
                     next - 1
-                }
-            };
-            let line = self.field(&field.name, &field.schema, tag, false, depth, &mut inside)?;
-            fields.push_str(&format!("{pad}  {line}\n"));
+                });
+                let member_name = self.config.scrubbed(&member.name);
+                let line = self.member(&member_name, &member.schema, member_tag, depth, &mut inside)?;
+                oneofs.push_str(&format!("{pad}    {line}\n"));
+            }
+            oneofs.push_str(&format!("{pad}  }}\n"));
         }
-        let types = inside.types;
-        out.push_str(&format!("{pad}message {name} {{\n{fields}{types}{pad}}}\n"));
-        Ok(())
+        Ok(block(&pad, name, &(fields + &oneofs), &inside.types))
     }
 
     fn field(
@@ -116,37 +135,84 @@ impl Context<'_> {
         name: &str,
         schema: &Schema,
         tag: u32,
-        is_member: bool,
         depth: usize,
         inside: &mut Inside,
     ) -> Result<String, ConnectError> {
-        let label = match schema.ty {
-            Type::Array | Type::Map => "repeated ",
-            _ if self.config.optional_for_nullables && schema.optional && !is_member => "optional ",
-            _ => "",
-        };
+        let is_labelled = self.config.optional_for_nullables && schema.optional;
+        let label = if is_labelled { "optional " } else { "" };
+        self.labelled(label, name, schema, tag, depth, inside)
+    }
+
+    fn labelled(
+        &mut self,
+        label: &'static str,
+        name: &str,
+        schema: &Schema,
+        tag: u32,
+        depth: usize,
+        inside: &mut Inside,
+    ) -> Result<String, ConnectError> {
         let missing = || ConnectError::data("Array or map schema without element schema");
-        let element = match schema.ty {
-            Type::Array => schema.value_schema.as_deref().ok_or_else(missing)?,
-            _ => schema,
+        let (label, element) = match schema.ty {
+            Type::Array => ("repeated ", schema.value_schema.as_deref().ok_or_else(missing)?),
+            Type::Map => ("repeated ", schema),
+            _ => (label, schema),
         };
+        let is_wrapped = self.config.wrapper_for_nullables && element.optional;
+        self.line(&Line { label, name, tag, is_wrapped }, element, depth, inside)
+    }
+
+    /// The line of a field in a oneof, where a wrapper is there only if it was read as one.
+    fn member(
+        &mut self,
+        name: &str,
+        schema: &Schema,
+        tag: u32,
+        depth: usize,
+        inside: &mut Inside,
+    ) -> Result<String, ConnectError> {
+        let is_wrapped = self.config.wrapper_for_nullables
+            && schema.optional
+            && schema.parameters.contains_key(config::WRAPPER);
+        self.line(&Line { label: "", name, tag, is_wrapped }, schema, depth, inside)
+    }
+
+    fn line(
+        &mut self,
+        line: &Line<'_>,
+        schema: &Schema,
+        depth: usize,
+        inside: &mut Inside,
+    ) -> Result<String, ConnectError> {
         let mut params = Vec::new();
-        let ty = self.data_type(name, element, is_member, &mut params, depth, inside)?;
+        let ty = self.data_type(line, schema, &mut params, depth, inside)?;
+        let Line { label, name, tag, .. } = line;
         if params.is_empty() {
             return Ok(format!("{label}{ty} {name} = {tag};"));
         }
-        self.imports.insert("confluent/meta.proto");
-        let params: Vec<String> =
-            params.iter().map(|(key, value)| format!("{{ key: \"{key}\", value: \"{value}\" }}")).collect();
-        let params = params.join(", ");
-        Ok(format!("{label}{ty} {name} = {tag} [(confluent.field_meta) = {{ params: [{params}] }}];"))
+        let pad = "  ".repeat(depth + 1);
+        let params: Vec<String> = params
+            .iter()
+            .map(|(key, value)| {
+                let (key_line, value_line) = (format!("key: \"{key}\""), format!("value: \"{value}\""));
+                // The order in which Confluent's converter happens to write them.
+                let (first, second) = match *key {
+                    CONNECT_TYPE => (key_line, value_line),
+                    _ => (value_line, key_line),
+                };
+                format!("{pad}    {{\n{pad}      {first},\n{pad}      {second}\n{pad}    }}")
+            })
+            .collect();
+        let params = params.join(",\n");
+        Ok(format!(
+            "{label}{ty} {name} = {tag} [(confluent.field_meta) = {{\n{pad}  params: [\n{params}\n{pad}  ]\n{pad}}}];"
+        ))
     }
 
     fn data_type(
         &mut self,
-        field: &str,
+        line: &Line<'_>,
         schema: &Schema,
-        is_member: bool,
         params: &mut Vec<(&'static str, String)>,
         depth: usize,
         inside: &mut Inside,
@@ -155,16 +221,13 @@ impl Context<'_> {
             return Ok(ty.to_owned());
         }
         if let Some(parameter) = config::enum_parameter_of(schema) {
-            return Ok(self.enumeration(schema, parameter, depth, inside));
+            return Ok(enumeration(schema, parameter, depth, inside));
         }
-        let is_wrapped = self.config.wrapper_for_nullables
-            && schema.optional
-            && (!is_member || schema.parameters.contains_key(config::WRAPPER));
         let own = schema.parameters.get(config::TYPE).map(String::as_str);
         let (plain, wrapper) = match schema.ty {
             Type::Int8 | Type::Int16 => {
                 let word = if schema.ty == Type::Int8 { "int8" } else { "int16" };
-                params.push(("connect.type", word.to_owned()));
+                params.push((CONNECT_TYPE, word.to_owned()));
                 ("int32", "Int32Value")
             }
             Type::Int32 => (own.unwrap_or("int32"), "Int32Value"),
@@ -180,10 +243,10 @@ impl Context<'_> {
             Type::Bytes => ("bytes", "BytesValue"),
             Type::Array => return Err(ConnectError::data("Array cannot be nested")),
             Type::Map => return self.map(schema, depth, inside),
-            Type::Struct => return self.structure(field, schema, depth, inside),
+            Type::Struct => return self.structure(line.name, schema, depth, inside),
         };
-        if is_wrapped {
-            self.imports.insert("google/protobuf/wrappers.proto");
+        if line.is_wrapped {
+            self.import("google/protobuf/wrappers.proto");
             return Ok(format!("google.protobuf.{wrapper}"));
         }
         Ok(plain.to_owned())
@@ -208,28 +271,8 @@ impl Context<'_> {
             logical::TIMESTAMP => ("google/protobuf/timestamp.proto", config::TIMESTAMP),
             _ => return None,
         };
-        self.imports.insert(import);
+        self.import(import);
         Some(ty)
-    }
-
-    fn enumeration(&mut self, schema: &Schema, parameter: &str, depth: usize, inside: &mut Inside) -> String {
-        let name = schema.parameters.get(parameter).cloned().unwrap_or_default();
-        if !inside.names.contains(&name) {
-            let pad = "  ".repeat(depth + 1);
-            let prefix = format!("{parameter}.");
-            let mut values: Vec<(i64, &str)> = schema
-                .parameters
-                .iter()
-                .filter_map(|(key, number)| Some((number.parse().ok()?, key.strip_prefix(&prefix)?)))
-                .collect();
-            // The first value of an enum must be 0.
-            values.sort_by_key(|(number, _)| (*number != 0, *number));
-            let lines: String =
-                values.iter().map(|(number, name)| format!("{pad}  {name} = {number};\n")).collect();
-            inside.types.push_str(&format!("{pad}enum {name} {{\n{lines}{pad}}}\n"));
-            inside.names.push(name.clone());
-        }
-        name
     }
 
     fn map(&mut self, schema: &Schema, depth: usize, inside: &mut Inside) -> Result<String, ConnectError> {
@@ -243,12 +286,10 @@ impl Context<'_> {
         let mut own = Inside::default();
         let key = schema.key_schema.as_deref().ok_or_else(missing)?;
         let value = schema.value_schema.as_deref().ok_or_else(missing)?;
-        let key = self.field("key", key, 1, false, depth + 1, &mut own)?;
-        let value = self.field("value", value, 2, false, depth + 1, &mut own)?;
-        let types = own.types;
-        inside
-            .types
-            .push_str(&format!("{pad}message {name} {{\n{pad}  {key}\n{pad}  {value}\n{types}{pad}}}\n"));
+        let key = self.labelled("", "key", key, 1, depth + 1, &mut own)?;
+        let value = self.labelled("", "value", value, 2, depth + 1, &mut own)?;
+        let fields = format!("{pad}  {key}\n{pad}  {value}\n");
+        inside.types.push_str(&block(&pad, &name, &fields, &own.types));
         Ok(name)
     }
 
@@ -265,12 +306,40 @@ impl Context<'_> {
         }
         if !inside.names.contains(&name) {
             inside.names.push(name.clone());
-            let mut text = String::new();
-            self.message(&name, schema, depth + 1, &mut text)?;
+            let text = self.message(&name, schema, depth + 1)?;
             inside.types.push_str(&text);
         }
         Ok(name)
     }
+}
+
+/// Returns a message's text; a type without members is on one line, and types inside stand behind an empty line.
+fn block(pad: &str, name: &str, fields: &str, types: &str) -> String {
+    match (fields.is_empty(), types.is_empty()) {
+        (true, true) => format!("{pad}message {name} {{}}\n"),
+        (_, true) => format!("{pad}message {name} {{\n{fields}{pad}}}\n"),
+        _ => format!("{pad}message {name} {{\n{fields}{pad}\n{types}{pad}}}\n"),
+    }
+}
+
+fn enumeration(schema: &Schema, parameter: &str, depth: usize, inside: &mut Inside) -> String {
+    let name = schema.parameters.get(parameter).cloned().unwrap_or_default();
+    if !inside.names.contains(&name) {
+        let pad = "  ".repeat(depth + 1);
+        let prefix = format!("{parameter}.");
+        let mut values: Vec<(i64, &str)> = schema
+            .parameters
+            .iter()
+            .filter_map(|(key, number)| Some((number.parse().ok()?, key.strip_prefix(&prefix)?)))
+            .collect();
+        // The first value of an enum must be 0.
+        values.sort_by_key(|(number, _)| (*number != 0, *number));
+        let lines: String =
+            values.iter().map(|(number, name)| format!("{pad}  {name} = {number};\n")).collect();
+        inside.types.push_str(&format!("{pad}enum {name} {{\n{lines}{pad}}}\n"));
+        inside.names.push(name.clone());
+    }
+    name
 }
 
 fn tag(schema: &Schema) -> Option<u32> {

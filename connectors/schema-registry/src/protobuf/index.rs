@@ -26,6 +26,21 @@ pub(super) fn split(payload: &Bytes) -> Result<(Vec<usize>, Bytes), ConnectError
     Ok((indexes, rest))
 }
 
+/// Appends the indexes of a message type; those of a file's first type are one byte.
+pub(super) fn join(indexes: &[usize], out: &mut Vec<u8>) {
+    if indexes == [0] {
+        return out.push(0);
+    }
+    for number in std::iter::once(indexes.len()).chain(indexes.iter().copied()) {
+        let mut zigzag = number << 1;
+        while zigzag >= 0x80 {
+            out.push(u8::try_from(zigzag & 0x7f).unwrap_or(0) | 0x80);
+            zigzag >>= 7;
+        }
+        out.push(u8::try_from(zigzag).unwrap_or(0));
+    }
+}
+
 fn invalid() -> ConnectError {
     ConnectError::data("reading Protobuf data: the message indexes are not valid")
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use connect_core::data::{Field, Schema, SchemaRef, Type, logical};
 use connect_core::error::ConnectError;
-use prost_reflect::{FieldDescriptor, Kind, MapKey, MessageDescriptor, OneofDescriptor, Value as Proto};
+use prost_reflect::{
+    Cardinality, FieldDescriptor, Kind, MapKey, MessageDescriptor, OneofDescriptor, Syntax, Value as Proto,
+};
 
 use super::config::{self, ProtobufConfig};
 
@@ -47,11 +49,25 @@ pub(super) fn is_map(field: &FieldDescriptor) -> bool {
         return true;
     }
     let Kind::Message(message) = field.kind() else { return false };
-    let names: Vec<String> = message.fields().map(|field| field.name().to_owned()).collect();
+    let names: Vec<String> = fields(&message).iter().map(|field| field.name().to_owned()).collect();
     field.is_list()
         && message.name().ends_with("Entry")
         && names == ["key", "value"]
         && message.fields().all(|field| !field.is_list() && !field.is_map())
+}
+
+/// Returns the fields of a message type in the order of its text, rather than of their numbers.
+pub(super) fn fields(message: &MessageDescriptor) -> Vec<FieldDescriptor> {
+    let proto = message.descriptor_proto();
+    proto.field.iter().filter_map(|field| message.get_field_by_name(field.name())).collect()
+}
+
+/// Returns whether a field says in its text that it need not be there.
+fn is_labelled(config: &ProtobufConfig, field: &FieldDescriptor) -> bool {
+    match field.parent_file().syntax() {
+        Syntax::Proto2 => config.optional_for_proto2 && field.cardinality() == Cardinality::Optional,
+        _ => field.containing_oneof().is_some_and(|oneof| oneof.is_synthetic()),
+    }
 }
 
 /// Returns the oneof of a field that is not there only for the keyword optional.
@@ -89,7 +105,7 @@ impl Context<'_> {
                 push(&union_field(config, &oneof, index), self.union(&oneof, depth)?);
             }
         }
-        for field in message.fields().filter(|field| oneof_of(field).is_none()) {
+        for field in fields(message).into_iter().filter(|field| oneof_of(field).is_none()) {
             push(field.name(), self.field(&field, false, depth)?);
         }
         Ok(schema)
@@ -127,7 +143,7 @@ impl Context<'_> {
                 schema.parameters.insert(config::WRAPPER.to_owned(), "true".to_owned());
             }
         } else if config.optional_for_nullables {
-            schema.optional |= field.containing_oneof().is_some_and(|oneof| oneof.is_synthetic());
+            schema.optional |= is_labelled(config, field);
         } else if !config.wrapper_for_nullables {
             schema.optional = true;
         }
@@ -206,7 +222,7 @@ impl Context<'_> {
             config::DATE => Ok(logical::date()),
             config::TIME => Ok(logical::time()),
             config::TIMESTAMP => Ok(logical::timestamp()),
-            name => match config::wrapped(name).filter(|_| self.config.wrapper_for_nullables) {
+            name => match config::wrapped(name).filter(|_| self.config.unwraps()) {
                 Some(ty) => Ok(Schema::of(ty)),
                 None if is_map(field) => self.map(message, depth),
                 None => self.message(message, depth + 1),
@@ -220,9 +236,12 @@ impl Context<'_> {
                 entry.get_field(number).ok_or_else(|| ConnectError::data("a map's entry lacks a field"))?;
             self.field(&field, false, depth + 1).map(Arc::new)
         };
-        let name = if self.config.enhanced { entry.full_name() } else { entry.name() };
+        let mut name = map_field(entry.name());
+        if let Some((outer, _)) = entry.full_name().rsplit_once('.').filter(|_| self.config.enhanced) {
+            name = format!("{outer}.{name}");
+        }
         Ok(Schema {
-            name: Some(map_field(name)),
+            name: Some(name),
             key_schema: Some(part(1)?),
             value_schema: Some(part(2)?),
             ..Schema::of(Type::Map)
