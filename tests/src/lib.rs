@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod fault_s3;
+pub mod firehose;
 pub mod golden;
 pub mod group;
 pub mod jvm_connect;

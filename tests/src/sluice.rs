@@ -4,7 +4,8 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -30,6 +31,7 @@ pub struct Setup {
     connectors: Vec<(String, String)>,
     variables: Vec<(String, String)>,
     worker: String,
+    arguments: Vec<String>,
 }
 
 impl Setup {
@@ -42,6 +44,7 @@ impl Setup {
             connectors: Vec::new(),
             variables,
             worker: String::new(),
+            arguments: Vec::new(),
         }
     }
 
@@ -59,6 +62,12 @@ impl Setup {
     /// Adds a line to the worker's properties.
     pub fn property(mut self, key: &str, value: &str) -> Self {
         self.worker.push_str(&format!("{key}={value}\n"));
+        self
+    }
+
+    /// Adds an argument to the command line.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
         self
     }
 
@@ -169,6 +178,15 @@ impl Sluice {
         self.process.wait(limit)
     }
 
+    /// Returns whether the worker ends by itself within `limit`.
+    pub fn ended_within(&mut self, limit: Duration) -> bool {
+        let start = Instant::now();
+        while self.process.ended().is_none() && start.elapsed() < limit {
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.process.ended().is_some()
+    }
+
     /// Sends a GET and returns status and body; a body that is not JSON is a string, and no answer is status 0.
     pub async fn get(&self, path: &str) -> (u16, Value) {
         self.request("GET", path, None).await
@@ -218,6 +236,7 @@ fn launch(setup: &Setup, folder: &Path) -> Process {
     command.arg(if setup.group.is_some() { "distributed" } else { "standalone" });
     command.arg(folder.join("worker.properties"));
     command.args(setup.connectors.iter().map(|(file, _)| folder.join(file)));
+    command.args(&setup.arguments);
     Process::start("sluice", &mut command, &folder.join("log"))
 }
 
