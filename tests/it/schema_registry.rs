@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use connect_core::{
     config::Props,
     converter::{Converter, ConverterRole},
-    data::{Datum, Schema, SchemaBuilder, SchemaRef, Struct, Type, Value},
+    data::{Datum, Schema, SchemaBuilder, SchemaRef, Struct, Type, Value, logical},
     error::ErrorKind,
     plugin::{Factory, PluginKind},
 };
@@ -84,6 +84,35 @@ async fn what_is_written_with_a_registry_is_read_again_by_another_converter() {
         assert_eq!(read.schema().and_then(|schema| schema.version), Some(1), "{class}");
         let again = converter(class, &url, &[("auto.register.schemas", "false")]);
         assert_eq!(write(again.as_ref(), &topic, &datum).await, bytes, "{class}: the schema is found again");
+    }
+}
+
+/// The text of such a schema has options and types of Confluent's, which it does not import.
+#[tokio::test(flavor = "multi_thread")]
+async fn narrow_and_logical_types_are_read_again_in_every_format() {
+    let url = registry().await.url();
+    let inner = SchemaBuilder::structure().name("Inner").field("x", Schema::of(Type::Int16)).build();
+    let inner = inner.expect("a schema");
+    let schema = SchemaBuilder::structure()
+        .name("org.example.Narrow")
+        .field("small", Schema::of(Type::Int8))
+        .field("price", logical::decimal(2))
+        .field("at", logical::timestamp())
+        .field("inner", Arc::clone(&inner))
+        .build()
+        .expect("a schema");
+    let inside = Value::Struct(Box::new(Struct::from_parts(inner, vec![Value::Int16(-5)])));
+    let price = Value::Decimal("12.34".parse().expect("a number"));
+    let values = vec![Value::Int8(-7), price, Value::Date(1_700_000_000_123), inside];
+    let value = Value::Struct(Box::new(Struct::from_parts(Arc::clone(&schema), values)));
+    let datum = Datum::new(Some(schema), value);
+    for (index, class) in CLASSES.into_iter().enumerate() {
+        let topic = format!("narrow-{index}");
+        let bytes = write(converter(class, &url, &[]).as_ref(), &topic, &datum).await;
+        let read = read(converter(class, &url, &[]).as_ref(), &topic, &bytes).await;
+        assert_eq!(self::values(&read)[..3], self::values(&datum)[..3], "{class}");
+        let Value::Struct(inside) = &self::values(&read)[3] else { panic!("{class}: no struct") };
+        assert_eq!(inside.values(), [Value::Int16(-5)], "{class}");
     }
 }
 

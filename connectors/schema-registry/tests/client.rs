@@ -150,6 +150,76 @@ async fn refusals_are_not_tried_again_and_do_not_show_credentials() {
 }
 
 #[tokio::test]
+async fn errors_name_the_registry_the_subject_and_the_id() {
+    let unknown = r#"{"error_code":40403,"message":"Schema 9 not found"}"#;
+    let stub = Stub::start(&[(404, unknown), (403, "no")]).await;
+    let converter = avro(&[("schema.registry.url", &stub.url.replace("http://", "http://user:hush-hush@"))]);
+    let error = converter.prepare("t", &[Some(Bytes::from_static(b"\0\0\0\0\x09\x02"))]).await;
+    let text = error.expect_err("unknown").trace();
+    for part in ["Error retrieving schema for id 9", "Schema 9 not found", "40403", &stub.url] {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    let text = converter.prepare_write("t", &datum()).await.expect_err("forbidden").trace();
+    for part in ["subject t-value", "status: 403", &stub.url] {
+        assert!(text.contains(part) && !text.contains("hush"), "`{part}` is not in {text}");
+    }
+}
+
+#[tokio::test]
+async fn slow_registry_is_a_retriable_error_that_names_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let settings = [
+        ("schema.registry.url", url.as_str()),
+        ("max.retries", "0"),
+        ("http.connect.timeout.ms", "20"),
+        ("http.read.timeout.ms", "20"),
+    ];
+    let error = avro(&settings).prepare_write("t", &datum()).await.expect_err("no answer");
+    assert!(error.is_retriable(), "{}", error.trace());
+    assert!(error.trace().contains(&format!("{url} does not answer within 40 ms")), "{}", error.trace());
+}
+
+#[tokio::test]
+async fn registry_without_tls_or_trust_without_certificates_is_an_error_that_says_so() {
+    let stub = Stub::start(&[]).await;
+    let url = stub.url.replace("http://", "https://");
+    let settings = [
+        ("schema.registry.url", url.as_str()),
+        ("max.retries", "0"),
+        ("http.connect.timeout.ms", "100"),
+        ("http.read.timeout.ms", "100"),
+    ];
+    let error = avro(&settings).prepare_write("t", &datum()).await.expect_err("no TLS");
+    assert!(error.is_retriable() && error.trace().contains(&url), "{}", error.trace());
+    let mut converter = AvroConverter::default();
+    let settings = props(&[("schema.registry.url", &url), ("ssl.truststore.certificates", "no PEM")]);
+    let error = converter.configure(&settings, ConverterRole::Value).expect_err("no certificate");
+    assert!(
+        error.kind() == ErrorKind::Config && error.trace().contains("ssl.truststore"),
+        "{}",
+        error.trace()
+    );
+}
+
+#[tokio::test]
+async fn schemas_that_the_cache_forgot_are_fetched_again() {
+    let stub = Stub::start(&[]).await;
+    let converter = avro(&[("schema.registry.url", &stub.url), ("schemas.cache.config", "1")]);
+    converter.prepare_write("t", &datum()).await.expect("registered");
+    let [first, second] = [7, 8].map(|id| Bytes::from(vec![0, 0, 0, 0, id, 0x54]));
+    let read = |bytes: &Bytes| converter.to_connect_data("t", None, Some(bytes), &mut bytes::BytesMut::new());
+    converter.prepare("t", &[Some(first.clone()), Some(second.clone())]).await.expect("fetched");
+    for bytes in [&first, &second, &first] {
+        if let Err(error) = read(bytes) {
+            assert!(error.is_retriable(), "{}", error.trace());
+            converter.prepare("t", &[Some(bytes.clone())]).await.expect("fetched again");
+        }
+        assert_eq!(*read(bytes).expect("read").value(), Value::Int32(42));
+    }
+}
+
+#[tokio::test]
 async fn schema_of_another_kind_or_a_strange_answer_is_an_error() {
     let stub = Stub::start(&[(200, r#"{"schema":"{}","schemaType":"JSON"}"#), (200, "<html>")]).await;
     let converter = avro(&[("schema.registry.url", &stub.url)]);

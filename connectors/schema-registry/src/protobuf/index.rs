@@ -59,3 +59,40 @@ fn number(rest: &mut Bytes) -> Result<i64, ConnectError> {
     }
     Err(invalid())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_type_is_one_byte_and_others_are_counted() {
+        let joined = |indexes: &[usize]| {
+            let mut out = Vec::new();
+            join(indexes, &mut out);
+            out
+        };
+        assert_eq!(joined(&[0]), [0]);
+        assert_eq!(joined(&[1]), [2, 2]);
+        assert_eq!(joined(&[1, 0, 64]), [6, 2, 0, 0x80, 1]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn indexes_come_back_with_what_follows_them(
+            indexes in proptest::collection::vec(0usize..100_000, 1..10),
+            payload in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..20),
+        ) {
+            let mut bytes = Vec::new();
+            join(&indexes, &mut bytes);
+            bytes.extend_from_slice(&payload);
+            proptest::prop_assert_eq!(split(&Bytes::from(bytes)).unwrap(), (indexes, Bytes::from(payload)));
+        }
+
+        #[test]
+        fn random_bytes_have_few_indexes_or_none(noise in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40)) {
+            if let Ok((indexes, rest)) = split(&Bytes::from(noise.clone())) {
+                proptest::prop_assert!(indexes.len() <= noise.len() && noise.ends_with(&rest));
+            }
+        }
+    }
+}

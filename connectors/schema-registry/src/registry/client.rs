@@ -112,7 +112,7 @@ impl HttpClient {
         let mut backoff = Backoff::new(self.retries, clock.now());
         loop {
             let reason = match self.send_to_any(&method, path, &body).await {
-                Ok((status, answer)) => match understand(status, &answer) {
+                Ok((url, status, answer)) => match understand(&url, status, &answer) {
                     Err(RegistryError::Unavailable(reason)) => reason,
                     outcome => return outcome,
                 },
@@ -131,16 +131,21 @@ impl HttpClient {
     }
 
     /// Sends a request to the instance that answered last, then to the others.
-    async fn send_to_any(&self, method: &Method, path: &str, body: &Bytes) -> Result<(u16, Bytes), String> {
+    async fn send_to_any(
+        &self,
+        method: &Method,
+        path: &str,
+        body: &Bytes,
+    ) -> Result<(String, u16, Bytes), String> {
         let mut reason = String::new();
         let first = self.current.load(Ordering::Relaxed);
         for step in 0..self.instances.len() {
             let index = (first + step) % self.instances.len();
             let Some(instance) = self.instances.get(index) else { continue };
             match tokio::time::timeout(self.timeout, self.exchange(instance, method, path, body)).await {
-                Ok(Ok(answer)) => {
+                Ok(Ok((status, answer))) => {
                     self.current.store(index, Ordering::Relaxed);
-                    return Ok(answer);
+                    return Ok((instance.url.clone(), status, answer));
                 }
                 Ok(Err(error)) => reason = format!("{} does not answer: {error}", instance.url),
                 Err(_) => {
@@ -182,10 +187,12 @@ impl HttpClient {
 }
 
 /// 409 is not tried again: it says that a schema is incompatible, which does not pass.
-fn understand<T: DeserializeOwned>(status: u16, answer: &[u8]) -> Result<T, RegistryError> {
+fn understand<T: DeserializeOwned>(url: &str, status: u16, answer: &[u8]) -> Result<T, RegistryError> {
     if (200..300).contains(&status) {
         return serde_json::from_slice(answer).map_err(|error| {
-            RegistryError::Malformed(format!("the registry's answer is not understood: {error}"))
+            RegistryError::Malformed(format!(
+                "the registry's answer is not understood: {error}; registry: {url}"
+            ))
         });
     }
     let refusal = serde_json::from_slice::<Refusal>(answer).unwrap_or(Refusal {
@@ -193,10 +200,16 @@ fn understand<T: DeserializeOwned>(status: u16, answer: &[u8]) -> Result<T, Regi
         message: String::from_utf8_lossy(&answer[..answer.len().min(200)]).into_owned(),
     });
     match status {
-        408 | 429 | 500..=599 => {
-            Err(RegistryError::Unavailable(format!("status {status}: {}", refusal.message)))
-        }
-        _ => Err(RegistryError::Refused { status, code: refusal.error_code, message: refusal.message }),
+        408 | 429 | 500..=599 => Err(RegistryError::Unavailable(format!(
+            "{url} answers with status {status}: {}",
+            refusal.message
+        ))),
+        _ => Err(RegistryError::Refused {
+            url: url.to_owned(),
+            status,
+            code: refusal.error_code,
+            message: refusal.message,
+        }),
     }
 }
 

@@ -8,7 +8,7 @@ pub(super) enum RegistryError {
     /// No instance answered, or answered with a failure that may pass.
     Unavailable(String),
     /// The registry answered and refused.
-    Refused { status: u16, code: i64, message: String },
+    Refused { url: String, status: u16, code: i64, message: String },
     /// The answer is not what the registry's API promises.
     Malformed(String),
 }
@@ -23,12 +23,13 @@ impl RegistryError {
     pub(super) fn into_connect(self, context: String) -> ConnectError {
         match self {
             RegistryError::Unavailable(reason) => ConnectError::retriable(context).because(reason),
-            RegistryError::Refused { status: status @ (401 | 403), message, .. } => {
-                ConnectError::config(context)
-                    .because(format!("the registry refuses the credentials: {message}; status: {status}"))
+            RegistryError::Refused { url, status: status @ (401 | 403), message, .. } => {
+                ConnectError::config(context).because(format!(
+                    "the registry refuses the credentials: {message}; status: {status}; registry: {url}"
+                ))
             }
-            RegistryError::Refused { status, code, message } => ConnectError::data(context)
-                .because(format!("{message}; status: {status}; error code: {code}")),
+            RegistryError::Refused { url, status, code, message } => ConnectError::data(context)
+                .because(format!("{message}; status: {status}; error code: {code}; registry: {url}")),
             RegistryError::Malformed(reason) => ConnectError::data(context).because(reason),
         }
     }

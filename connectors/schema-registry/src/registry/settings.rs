@@ -63,7 +63,23 @@ const REFUSED: &[(&str, &str)] = &[
     ("ssl.keystore.password", "only PEM without a password is supported"),
     ("rule.executors", "data contract rules are not supported"),
     ("context.name.strategy", "Java classes cannot be loaded"),
+    ("use.latest.with.metadata", "only the newest version, or one by its id, can be chosen"),
+    ("use.schema.guid", "only ids in front of the payload are supported"),
+    ("reference.subject.name.strategy", "schemas that are written refer to no other"),
 ];
+
+/// Keys that may be given with the value that says that nothing is asked for.
+const REFUSED_UNLESS: &[(&str, &str, &str)] = &[
+    ("propagate.schema.tags", "false", "tags are not registered"),
+    ("schema.reflection", "false", "there are no Java classes to look at"),
+    ("fail.invalid.schema", "false", "payloads are not checked against their JSON schema beyond their types"),
+    ("schema.backup.enabled", "false", "schema backups are not supported"),
+    ("key.schema.id.serializer", PREFIX_WRITER, "ids are written in front of the payload only"),
+    ("value.schema.id.serializer", PREFIX_WRITER, "ids are written in front of the payload only"),
+];
+const PREFIX_WRITER: &str = "io.confluent.kafka.serializers.schema.id.PrefixSchemaIdSerializer";
+/// Headers of requests, by prefix of the key.
+const REQUEST_HEADERS: &str = "request.header.";
 
 impl RegistryConfig {
     /// Returns the keys with those of a converter.
@@ -90,6 +106,16 @@ impl RegistryConfig {
             if all.get(*key).is_some_and(|value| !value.trim().is_empty()) {
                 return Err(ConnectError::config(format!("setting `{key}`: {reason}")));
             }
+        }
+        for (key, harmless, reason) in REFUSED_UNLESS {
+            if let Some(value) = all.get(*key).filter(|value| !value.trim().eq_ignore_ascii_case(harmless)) {
+                return Err(ConnectError::config(format!("setting `{key}` to `{value}`: {reason}")));
+            }
+        }
+        if let Some(key) = all.keys().find(|key| key.starts_with(REQUEST_HEADERS)) {
+            return Err(ConnectError::config(format!(
+                "setting `{key}`: headers of requests are not supported"
+            )));
         }
         let config = Self::parse(&all)?;
         config.check()?;
@@ -160,6 +186,13 @@ mod tests {
             ("bearer.auth.credentials.source", "OAUTHBEARER"),
             ("basic.auth.credentials.source", "USER_INFO"),
             ("ssl.key.password", "secret-word"),
+            ("request.header.x-token", "secret-word"),
+            ("use.latest.with.metadata", "a=b"),
+            ("propagate.schema.tags", "true"),
+            (
+                "value.schema.id.serializer",
+                "io.confluent.kafka.serializers.schema.id.HeaderSchemaIdSerializer",
+            ),
         ];
         for (key, value) in refused {
             let error = RegistryConfig::read(&props(&[("schema.registry.url", "http://a"), (key, value)]));
