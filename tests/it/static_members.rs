@@ -10,6 +10,8 @@ use dev_broker::{Broker, BrokerConfig};
 
 use crate::tasks::{LIMIT, Tasks};
 
+mod stopped_sinks;
+
 /// Far below the consumer's session time-out of 45 s, for which dynamic members would wait.
 const AT_ONCE: Duration = Duration::from_secs(5);
 

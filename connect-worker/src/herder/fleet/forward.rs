@@ -52,6 +52,16 @@ impl Herder {
             }
             Purpose::Fenced { name } => self.on_fencing_noted(&name, outcome.map_err(refusal)),
             Purpose::Answer { reply } => drop(reply.send(outcome.map_err(refusal))),
+            Purpose::Stop { name, reply } => {
+                if let Some(fleet) = self.fleet.as_mut() {
+                    fleet.stopping.remove(&name);
+                }
+                if outcome.is_err() {
+                    // What it generated meanwhile was put aside.
+                    self.ask_for_tasks(&name);
+                }
+                drop(reply.send(outcome.map_err(refusal)));
+            }
             Purpose::Restart { answer, reply } => {
                 drop(reply.send(outcome.map_err(refusal).and(answer)));
             }

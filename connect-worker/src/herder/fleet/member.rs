@@ -100,6 +100,8 @@ pub(crate) struct Fleet {
     pub(super) has_strays: bool,
     /// Advertised addresses of other members that were looked at.
     pub(super) addresses: BTreeSet<String>,
+    /// Connectors whose stop is being written: task configurations that came after it in the log would undo it.
+    pub(super) stopping: BTreeSet<Arc<str>>,
     /// URLs of the members of the last round that this worker assigned.
     pub(super) members: BTreeSet<String>,
     /// Members that said good-bye and may still be seen in a round.
@@ -143,6 +145,7 @@ impl Fleet {
             owners: Owners::default(),
             has_strays: false,
             addresses: BTreeSet::new(),
+            stopping: BTreeSet::new(),
             members: BTreeSet::new(),
             departed: BTreeSet::new(),
             timers: Timers::default(),

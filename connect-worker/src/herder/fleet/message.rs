@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     Put { name: Arc<str>, config: Props, is_new: bool, reply: Reply<Modified> },
     /// Something that is answered without more.
     Answer { reply: Reply<()> },
+    /// A stop, which takes the tasks away.
+    Stop { name: Arc<str>, reply: Reply<()> },
     /// A restart; the answer is known already.
     Restart { answer: Result<ConnectorStateInfo, HerderError>, reply: Reply<ConnectorStateInfo> },
     /// Task configurations of a connector of this worker.

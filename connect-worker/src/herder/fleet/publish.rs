@@ -38,6 +38,13 @@ impl Herder {
     /// Has new task configurations stored.
     pub(crate) fn publish_tasks(&mut self, name: &Arc<str>, configs: Vec<Props>) {
         let Some(fleet) = self.fleet.as_ref() else { return };
+        if fleet.leads() && self.is_stopping(name) {
+            // The connector is asked again when it is resumed.
+            if let Some(live) = self.live.get_mut(name) {
+                live.generation = Generation::Idle;
+            }
+            return;
+        }
         if fleet.leads() {
             self.stages.begin(format!(
                 "writing {} task configs for connector {name} to the config topic",

@@ -170,9 +170,12 @@ impl Herder {
         // The empty task set comes first: a target without it would leave tasks of a stopped connector.
         let written = self.config.write(vec![
             ConfigRecord::Tasks { name: Arc::clone(&name), configs: Vec::new() },
-            ConfigRecord::Target { name, target: Some(TargetState::Stopped) },
+            ConfigRecord::Target { name: Arc::clone(&name), target: Some(TargetState::Stopped) },
         ]);
-        self.when_written(written, Purpose::Answer { reply });
+        if let Some(fleet) = self.fleet.as_mut() {
+            fleet.stopping.insert(Arc::clone(&name));
+        }
+        self.when_written(written, Purpose::Stop { name, reply });
     }
 
     fn restart_connector_in_fleet(&mut self, name: &str, reply: Reply<()>) {
@@ -240,7 +243,8 @@ impl Herder {
     fn write_tasks(&mut self, name: &str, configs: Vec<Props>, reply: Reply<()>) {
         let known = self.must_lead("Only the leader may write task configurations.").and_then(|()| {
             let (name, entry) = self.known(name)?;
-            if !configs.is_empty() && entry.target == TargetState::Stopped {
+            let is_stopped = entry.target == TargetState::Stopped || self.is_stopping(&name);
+            if !configs.is_empty() && is_stopped {
                 return Err(HerderError::bad_request(format!(
                     "Cannot submit non-empty set of task configs for stopped connector {name}"
                 )));
@@ -257,6 +261,11 @@ impl Herder {
         ));
         let written = self.config.write(vec![ConfigRecord::Tasks { name, configs }]);
         self.when_written(written, Purpose::Answer { reply });
+    }
+
+    /// Returns whether the stop of a connector is being written.
+    pub(super) fn is_stopping(&self, name: &Arc<str>) -> bool {
+        self.fleet.as_ref().is_some_and(|fleet| fleet.stopping.contains(name))
     }
 
     pub(super) fn modify_offsets_after_read(

@@ -288,3 +288,21 @@ async fn producers_of_former_tasks_are_fenced_once_and_noted() {
     assert_eq!(noted, [2, 1]);
     assert_eq!(one.stop().await.abandoned, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn tasks_of_a_stopped_connector_have_ended_before_the_group_forgets_them() {
+    let mut town = Town::new(GroupProtocol::Sessioned);
+    let (one, two) = (town.start(), town.start());
+    create(&[&one, &two], "c", &[("tasks", "2")]).await.expect("created");
+    town.settles(|placed| placed.len() == 2 && workers_of(placed).len() == 2).await;
+    one.handle.stop("c".to_owned()).await.expect("the leader can");
+    for _ in 0..10_000 {
+        if one.handle.status("c".to_owned()).await.expect("known").tasks.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(one.handle.status("c".to_owned()).await.expect("known").tasks.len(), 0);
+    assert_eq!(town.placed(), BTreeMap::new());
+    assert_eq!((one.stop().await.abandoned, two.stop().await.abandoned), (0, 0));
+}
