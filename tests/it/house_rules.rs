@@ -53,7 +53,7 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
     ("aws_sdk_s3", &["connectors/s3"]),
     ("aws_sdk_firehose", &["connectors/firehose"]),
     ("aws_config", &["connectors/s3", "connectors/firehose"]),
-    ("parquet", &["connectors/formats"]),
+    ("parquet", &["connectors/formats", "tests"]),
     ("hyper_rustls", &["connectors/schema-registry/src/registry"]),
 ];
 

@@ -19,6 +19,8 @@ mod mixed;
 mod offsets_file;
 mod once;
 mod rest_differential;
+mod s3_formats;
+mod s3_options;
 mod schema_registry;
 mod sink_faults;
 mod sink_s3;

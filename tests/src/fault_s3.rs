@@ -44,6 +44,7 @@ struct State {
     upstream: u16,
     rule: Mutex<Rule>,
     seen: Mutex<Vec<Seen>>,
+    heads: Mutex<Vec<Vec<String>>>,
 }
 
 impl FaultS3 {
@@ -51,7 +52,12 @@ impl FaultS3 {
     pub fn start(upstream: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = listener.local_addr().expect("a bound socket has an address").port();
-        let state = State { upstream, rule: Mutex::new(Box::new(|_| None)), seen: Mutex::default() };
+        let state = State {
+            upstream,
+            rule: Mutex::new(Box::new(|_| None)),
+            seen: Mutex::default(),
+            heads: Mutex::default(),
+        };
         let state = Arc::new(state);
         let shared = Arc::clone(&state);
         thread::spawn(move || {
@@ -83,6 +89,11 @@ impl FaultS3 {
     pub fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().expect("no rule panics").clone()
     }
+
+    /// Returns the first line and the headers of all requests so far, as they were sent.
+    pub fn heads(&self) -> Vec<Vec<String>> {
+        self.state.heads.lock().expect("no rule panics").clone()
+    }
 }
 
 impl State {
@@ -94,6 +105,7 @@ impl State {
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let seen = Seen { method, target };
         self.seen.lock().expect("no rule panics").push(seen.clone());
+        self.heads.lock().expect("no rule panics").push(head.clone());
         let fault = (self.rule.lock().expect("no rule panics"))(&seen);
         let mut client = client;
         if has(&head, "expect", "100-continue") {

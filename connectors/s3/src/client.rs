@@ -1,13 +1,15 @@
-//! S3 as this sink sees it: six calls. `aws` makes them with the AWS SDK; tests make them with a fake that injects
+//! S3 as this sink sees it: seven calls. `aws` makes them with the AWS SDK; tests make them with a fake that injects
 //! faults.
 
+mod access;
 mod aws;
 #[cfg(test)]
 pub(crate) mod fake;
 
 use connect_core::{Bytes, async_trait};
 
-pub(crate) use aws::{AwsOptions, AwsStore, Encryption, StaticCredentials};
+pub(crate) use access::{Proxy, Role, StaticCredentials};
+pub(crate) use aws::{AwsOptions, AwsStore, Encryption};
 
 use crate::errors::StoreError;
 
@@ -34,6 +36,9 @@ pub(crate) trait ObjectStore: Send + Sync {
 
     /// Makes the object of the parts with these tags, in order.
     async fn complete(&self, key: &str, upload: &str, tags: &[String]) -> Result<(), StoreError>;
+
+    /// Sets the tags of an object.
+    async fn tag(&self, key: &str, tags: &[(String, String)]) -> Result<(), StoreError>;
 
     /// Gives an upload up and frees its parts.
     async fn abort(&self, key: &str, upload: &str) -> Result<(), StoreError>;

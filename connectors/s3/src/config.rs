@@ -29,16 +29,24 @@ connect_core::config! {
         /// Size of the parts of multipart uploads, in bytes. A file that ends smaller than one part is sent with a single request. Buffers grow up to this size as records arrive.
         part_size: usize = "s3.part.size", High, default "26214400",
             valid Validator::Between(MIN_PART_SIZE, MAX_PART_SIZE), group "S3";
-        /// Whether objects are tagged with `startOffset`, `endOffset` and `recordCount`. Not supported: must be false.
+        /// Whether objects are tagged with `startOffset`, `endOffset` and `recordCount`.
         object_tagging: bool = "s3.object.tagging", Low, default "false", group "S3";
-        /// Further tags as a list of `key:value`. Not supported: must be empty.
+        /// Further tags as a list of `key:value`, with `s3.object.tagging`.
         object_tags: Vec<String> = "s3.object.tagging.key.value.pairs", Low, default "", group "S3";
         /// What happens when tagging an object fails.
         tagging_errors: String = "s3.object.behavior.on.tagging.error", Low, default "ignore",
             valid Validator::OneOfIgnoringCase(&["ignore", "fail"]), group "S3";
-        /// Source of credentials when no static ones are given. Only the AWS default chain is supported: environment, profile, web identity, container and instance roles.
+        /// Source of credentials: the AWS default chain (environment, profile, web identity, container and instance roles), or `io.confluent.connect.s3.auth.AwsAssumeRoleCredentialsProvider`, which assumes the role of `s3.credentials.provider.sts.role.arn` with them.
         credentials_provider: Class = "s3.credentials.provider.class", Low,
             default "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider", group "S3";
+        /// Role that is assumed to write, with the credentials of the chain or the static ones.
+        role_arn: Option<String> = "s3.credentials.provider.sts.role.arn", Medium, default None, group "S3";
+        /// External id that the role's trust policy asks for.
+        role_external_id: Option<String> = "s3.credentials.provider.sts.role.external.id", Low, default None, group "S3";
+        /// Name of the session of the assumed role.
+        role_session: Option<String> = "s3.credentials.provider.sts.role.session.name", Low, default None, group "S3";
+        /// Region of AWS's token service; `s3.region` by default.
+        role_region: Option<String> = "s3.credentials.provider.sts.region", Low, default None, group "S3";
         /// Access key id of static credentials; used when the secret is given too.
         access_key_id: String = "aws.access.key.id", High, default "", group "S3";
         /// Secret of static credentials.
@@ -75,11 +83,11 @@ connect_core::config! {
         bytearray_extension: String = "format.bytearray.extension", Low, default ".bin", group "S3";
         /// Text written after every record by `ByteArrayFormat`; a line end by default. White space counts.
         bytearray_separator: Option<String> = "format.bytearray.separator", Low, default None, group "S3";
-        /// Proxy for requests to S3. Not supported: must be empty.
+        /// URL of a proxy for requests to S3, http or https; https when it names no scheme.
         proxy_url: String = "s3.proxy.url", Low, default "", group "S3";
-        /// User of the proxy. Not supported: must be empty.
+        /// User of the proxy, in place of one in its URL.
         proxy_user: Option<String> = "s3.proxy.user", Low, default None, group "S3";
-        /// Password of the proxy. Not supported: must be empty.
+        /// Password of the proxy.
         proxy_password: Option<Secret> = "s3.proxy.password", Low, default None, group "S3";
         /// Accepted for compatibility: bodies are sent without waiting for `100 Continue`, whatever the value.
         expect_continue: bool = "s3.http.send.expect.continue", Low, default "true", group "S3";
@@ -96,7 +104,7 @@ connect_core::config! {
             valid Validator::AtLeast(1), group "S3";
         /// Whether `rotate.interval.ms` also closes files when a record goes to another directory than the one before it.
         rotate_on_partition_change: bool = "rotate.file.on.partition.change", Low, default "true", group "S3";
-        /// Where the schema name stands in the path. Only `NONE` is supported.
+        /// Where the name of the value's schema stands in the path: `NONE`, `PREFIX` before the directory or `SUFFIX` after it.
         schema_affix: String = "s3.schema.partition.affix.type", Low, default "NONE",
             valid Validator::OneOfIgnoringCase(&["NONE", "PREFIX", "SUFFIX"]), group "S3";
         /// Whether `Content-MD5` is sent with every part.
@@ -128,6 +136,8 @@ connect_core::config! {
         format: Class = "format.class", High, group "Connector";
         /// Records of a topic partition after which its files are closed and written, all directories together.
         flush_size: i32 = "flush.size", High, group "Connector";
+        /// Bytes of records of a topic partition, before compression, after which its files are closed and written, beside `flush.size`. 0 is no bound.
+        rotate_bytes: i64 = "sluice.rotate.size.bytes", Medium, default "0", valid Validator::AtLeast(0), group "Connector";
         /// Time by record timestamps after which files are closed, in milliseconds; needs a time-based partitioner. −1 is never.
         rotate_interval_ms: i64 = "rotate.interval.ms", High, default "-1", group "Connector";
         /// Wall-clock interval, aligned to midnight in `timezone`, after which files are closed, in milliseconds; delivery is at least once then. −1 is never.
@@ -158,7 +168,7 @@ connect_core::config! {
         parquet_codec: String = "parquet.codec", Low, default "snappy",
             valid Validator::OneOf(&["none", "snappy", "gzip", "lzo", "brotli", "lz4", "lz4_raw", "zstd"]),
             group "Connector";
-        /// What happens when the schema changes. Only `NONE` is supported: the files are closed.
+        /// What happens when the schema changes: `NONE` closes the files; `BACKWARD`, `FORWARD` and `FULL` go by the version and write values under the schema of their file where they can.
         schema_compatibility: String = "schema.compatibility", High, default "NONE", group "Connector";
         /// Top level directory; empty leaves the level out.
         topics_dir: String = "topics.dir", High, default "topics", group "Storage";
@@ -168,9 +178,11 @@ connect_core::config! {
         directory_delim: String = "directory.delim", Medium, default "/", group "Storage";
         /// Delimiter of topic, partition and offset in object names.
         file_delim: String = "file.delim", Medium, default "+", group "Storage";
-        /// Partitioner: `DefaultPartitioner`, `FieldPartitioner`, `TimeBasedPartitioner`, `HourlyPartitioner` or `DailyPartitioner` of `io.confluent.connect.storage.partitioner`.
+        /// Partitioner: `DefaultPartitioner`, `FieldPartitioner`, `TimeBasedPartitioner`, `HourlyPartitioner` or `DailyPartitioner` of `io.confluent.connect.storage.partitioner`, or `io.sluice.connect.s3.TemplatePartitioner`.
         partitioner: Class = "partitioner.class", High,
             default "io.confluent.connect.storage.partitioner.DefaultPartitioner", group "Partitioner";
+        /// Directory under `TemplatePartitioner`: text with `${topic}`, `${partition}`, `${key}`, `${key:path}`, `${field:path}`, `${header:name}` and `${time:pattern}`, the pattern in Joda's letters and its time by `timestamp.extractor` in `timezone`.
+        partition_template: String = "sluice.partition.template", Medium, default "", group "Partitioner";
         /// Fields whose values make the directory under `FieldPartitioner`.
         partition_fields: Vec<String> = "partition.field.name", Medium, default "", group "Partitioner";
         /// Time of one directory under `TimeBasedPartitioner`, in milliseconds.

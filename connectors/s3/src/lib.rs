@@ -11,6 +11,7 @@ mod naming;
 mod partitioner;
 mod settings;
 mod task;
+mod template;
 mod time_zone;
 mod timestamps;
 mod upload;

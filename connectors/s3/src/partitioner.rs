@@ -9,6 +9,7 @@ use connect_core::error::ConnectError;
 use connect_core::record::SinkRecord;
 
 use crate::joda::JodaPattern;
+use crate::template::Template;
 use crate::time_zone::{floor_ms, zoned};
 use crate::timestamps::{TimestampExtractor, nested, record_time};
 
@@ -26,6 +27,8 @@ pub(crate) enum Partitioner {
     },
     /// A pattern applied to the start of the stretch of time a record belongs to.
     Time(TimePartitioner),
+    /// A text with places for what a record holds.
+    Template(Template),
 }
 
 /// What a time-based partitioner is made of.
@@ -52,7 +55,11 @@ pub(crate) struct TimeMemo {
 impl Partitioner {
     /// Returns whether directories depend on time, which `rotate.interval.ms` needs.
     pub(crate) fn is_time_based(&self) -> bool {
-        matches!(self, Partitioner::Time(_))
+        match self {
+            Partitioner::Time(_) => true,
+            Partitioner::Template(template) => template.is_time_based(),
+            _ => false,
+        }
     }
 
     /// Returns the time a record counts with: the extractor's for time-based partitioners, else none. A null value
@@ -67,8 +74,10 @@ impl Partitioner {
         now_ms: i64,
     ) -> Result<Option<i64>, ConnectError> {
         match self {
-            Partitioner::Time(_) if is_tombstone => record_time(record).map(Some),
+            _ if !self.is_time_based() => Ok(None),
+            _ if is_tombstone => record_time(record).map(Some),
             Partitioner::Time(time) => time.extractor.extract(record, now_ms).map(Some),
+            Partitioner::Template(template) => template.time(record, now_ms).map(Some),
             _ => Ok(None),
         }
     }
@@ -95,6 +104,7 @@ impl Partitioner {
                 out.push_str(time.directory(time_ms.unwrap_or_default(), memo));
                 Ok(())
             }
+            Partitioner::Template(template) => template.encode(record, time_ms.unwrap_or_default(), out),
         }
     }
 }
@@ -124,19 +134,30 @@ fn encode_fields(
     out: &mut String,
 ) -> Result<(), ConnectError> {
     let value = record.value.value();
-    let Value::Struct(structure) = value.as_ref() else {
-        return Err(ConnectError::data(format!(
-            "partitioning a value of class `{}` by field: `FieldPartitioner` takes values with a schema only",
-            value.java_class()
-        )));
+    let schema = match value.as_ref() {
+        Value::Struct(structure) => Some(structure.schema()),
+        Value::Map(_) => None,
+        _ => {
+            return Err(ConnectError::data(format!(
+                "partitioning a value of class `{}` by field: `FieldPartitioner` takes structs and JSON objects",
+                value.java_class()
+            )));
+        }
     };
     for (index, (name, path)) in fields.iter().enumerate() {
         if index > 0 {
             out.push_str(delim);
         }
-        check_field_type(structure.schema(), name, path)?;
-        let field = nested(&value, path)
-            .map_err(|reason| ConnectError::data(format!("partitioning by field `{name}`: {reason}")))?;
+        let field = match schema {
+            Some(schema) => {
+                check_field_type(schema, name, path)?;
+                nested(&value, path).map_err(|reason| {
+                    ConnectError::data(format!("partitioning by field `{name}`: {reason}"))
+                })?
+            }
+            // JSON objects leave out what they have not.
+            None => nested(&value, path).unwrap_or_default(),
+        };
         write!(out, "{name}=").expect("writing to a string");
         match field {
             None => out.push_str("null"),

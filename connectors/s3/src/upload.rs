@@ -32,6 +32,8 @@ pub(crate) struct Uploader {
     pub(crate) moving: Arc<Moving>,
     pub(crate) budget: ByteBudget,
     pub(crate) part_size: usize,
+    /// Whether an object that cannot be tagged fails the task.
+    pub(crate) tags_are_required: bool,
 }
 
 /// The object to write, and the assignment it is written for.
@@ -46,8 +48,8 @@ pub(crate) struct Target {
 pub(crate) enum Piece {
     /// More follow.
     Part(Payload, Load),
-    /// The rest of the object; with it the object becomes visible.
-    Last(Payload, Load),
+    /// The rest of the object, and its tags; with it the object becomes visible.
+    Last(Payload, Load, Vec<(String, String)>),
 }
 
 /// Why an object was not written.
@@ -108,11 +110,12 @@ impl Uploader {
                 piece = pieces.recv() => piece,
             };
             // The load stands for the bytes until they are written or compressed.
-            let (payload, _load, is_last) = match piece {
-                Some(Piece::Part(payload, load)) => (payload, load, false),
-                Some(Piece::Last(payload, load)) => (payload, load, true),
+            let (payload, _load, tags) = match piece {
+                Some(Piece::Part(payload, load)) => (payload, load, None),
+                Some(Piece::Last(payload, load, tags)) => (payload, load, Some(tags)),
                 None => return Err(UploadError::Cancelled),
             };
+            let is_last = tags.is_some();
             let bytes = match (encoder.take(), payload) {
                 (Some(known), payload) => {
                     let bytes;
@@ -129,9 +132,31 @@ impl Uploader {
                 self.send(target, multipart, Bytes::from(bytes), is_last).await?;
                 ready.resize(encoder.as_ref().map_or(0, FileEncoder::ready));
             }
-            if is_last {
-                return Ok(());
+            if let Some(tags) = tags {
+                return self.tag(target, &tags).await;
             }
+        }
+    }
+
+    /// Tags an object that is written.
+    async fn tag(&self, target: &Target, tags: &[(String, String)]) -> Result<(), UploadError> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let key = target.key.as_str();
+        match self.attempt("tagging", target, false, || self.store.tag(key, tags)).await {
+            Err(UploadError::Again(error) | UploadError::Fatal(error)) if !self.tags_are_required => {
+                tracing::warn!(key, %error, "an object stays without its tags");
+                Ok(())
+            }
+            // The object is there: reading its records again would not help more than another try has.
+            Err(UploadError::Again(error)) => Err(UploadError::Fatal(
+                ConnectError::fatal(format!(
+                    "tagging `{key}` as `s3.object.behavior.on.tagging.error` asks for"
+                ))
+                .because(error),
+            )),
+            other => other,
         }
     }
 

@@ -50,6 +50,8 @@ pub(crate) struct Work {
     names: HashMap<TopicPartition, TopicPartition>,
     /// What fails the task with the next `put`; `pre_commit` cannot.
     failure: Option<ConnectError>,
+    /// Tags beside those of the records; `None` without any.
+    tags: Option<Vec<(String, String)>>,
     retry_wait: Duration,
     drain_limit: Duration,
     reports_nulls: bool,
@@ -76,6 +78,7 @@ impl Work {
             moving: Arc::new(Moving::default()),
             budget: context.budget.clone(),
             part_size: settings.part_size,
+            tags_are_required: settings.tagging.as_ref().is_some_and(|tagging| tagging.is_required),
         };
         Self {
             context,
@@ -89,6 +92,7 @@ impl Work {
             troubled: BTreeSet::new(),
             names: HashMap::new(),
             failure: None,
+            tags: settings.tagging.map(|tagging| tagging.more),
             retry_wait: settings.retry_wait,
             drain_limit: settings.drain_limit,
             reports_nulls: settings.reports_nulls,

@@ -4,8 +4,11 @@
 //! State is kept by the original topic and partition, whose offsets are committed; files are named by the topic and
 //! partition that transforms left.
 
+mod compat;
+mod events;
 mod file;
 mod preview;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -13,93 +16,20 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-
 use connect_core::error::{ConnectError, RecordFailure};
 use connect_core::kit::ByteBudget;
 use connect_core::record::{SinkRecord, TopicPartition};
-use connector_formats::{Part, RecordFormat};
+use connector_formats::Part;
 
-use crate::naming::ObjectNaming;
 use crate::partitioner::{Partitioner, TimeMemo};
 use crate::time_zone::next_scheduled_ms;
 
-pub(crate) use file::{Chunk, ClosedFile};
-use file::{OpenFile, same_schema};
+pub(crate) use compat::Compatibility;
+pub(crate) use events::{Event, NotWritten, Progress, Rotated};
+use file::OpenFile;
+pub(crate) use file::{Chunk, ClosedFile, Span};
 pub(crate) use preview::preview;
-
-/// What becomes of records with a null value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NullPolicy {
-    /// The task fails.
-    Fail,
-    /// They are skipped.
-    Ignore,
-    /// Their keys and headers are written to the tombstone directory.
-    Write,
-}
-
-/// One of the files written side by side.
-#[derive(Debug, Clone)]
-pub(crate) struct Output {
-    pub(crate) part: Part,
-    pub(crate) format: RecordFormat,
-    /// Everything after the stem of the name.
-    pub(crate) extension: String,
-    /// Bytes of records that are handed to the upload together.
-    pub(crate) chunk_size: usize,
-}
-
-/// What the configuration says about files; shared by all partitions of a task.
-#[derive(Debug)]
-pub(crate) struct Rules {
-    pub(crate) naming: ObjectNaming,
-    pub(crate) partitioner: Partitioner,
-    pub(crate) flush_size: i64,
-    pub(crate) rotate_interval_ms: Option<i64>,
-    pub(crate) schedule: Option<(i64, TimeZone)>,
-    pub(crate) rotate_on_partition_change: bool,
-    pub(crate) max_open_files: Option<usize>,
-    pub(crate) nulls: NullPolicy,
-    pub(crate) tombstone: String,
-    pub(crate) outputs: Vec<Output>,
-    /// First size of a buffer.
-    pub(crate) initial_capacity: usize,
-}
-
-/// Files closed together: one offset covers them all.
-#[derive(Debug)]
-pub(crate) struct Rotated {
-    /// Offset of the first record in them.
-    pub(crate) first: i64,
-    /// Offset after the last record in them.
-    pub(crate) next: i64,
-    pub(crate) files: Vec<ClosedFile>,
-}
-
-/// What the task must do before the partition goes on.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// Upload these files and commit them together.
-    Rotated(Rotated),
-    /// Hand on buffers that are full.
-    Full(Vec<Chunk>),
-}
-
-/// How far a run of records got.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    /// Records taken, skipped or refused.
-    pub(crate) taken: usize,
-    pub(crate) event: Option<Event>,
-}
-
-/// What happened to records that were not written, by index into the run.
-#[derive(Debug, Default)]
-pub(crate) struct NotWritten {
-    pub(crate) failed: Vec<RecordFailure>,
-    pub(crate) ignored: Vec<usize>,
-}
+pub(crate) use rules::{Affix, NullPolicy, Output, Rules};
 
 /// The open files of one topic partition.
 #[derive(Debug)]
@@ -111,6 +41,8 @@ pub(crate) struct PartitionWriter {
     /// The file written last.
     current: usize,
     records: i64,
+    /// Bytes of the records since the last rotation.
+    bytes: usize,
     first: i64,
     next: i64,
     base_ms: Option<i64>,
@@ -132,6 +64,7 @@ impl PartitionWriter {
             index: HashMap::new(),
             current: 0,
             records: 0,
+            bytes: 0,
             first: 0,
             next: 0,
             base_ms: None,
@@ -187,15 +120,25 @@ impl PartitionWriter {
                 }
             };
             self.base_ms = self.base_ms.or(time_ms);
-            if self.must_rotate(record, time_ms, known, is_tombstone, now_ms) {
-                let event = Some(Event::Rotated(self.rotate(now_ms)?));
-                return Ok(Progress { taken: position, event });
+            match self.must_rotate(record, time_ms, known, is_tombstone, now_ms) {
+                Ok(true) => {
+                    let event = Some(Event::Rotated(self.rotate(now_ms)?));
+                    return Ok(Progress { taken: position, event });
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    not_written.failed.push(RecordFailure { index: position, error });
+                    continue;
+                }
             }
             let slot = known.unwrap_or_else(|| self.open_file(record, is_tombstone));
-            if let Err(error) = self.files[slot].append(record) {
-                self.drop_if_empty(slot);
-                not_written.failed.push(RecordFailure { index: position, error });
-                continue;
+            match self.append(slot, record) {
+                Ok(bytes) => self.bytes += bytes,
+                Err(error) => {
+                    self.drop_if_empty(slot);
+                    not_written.failed.push(RecordFailure { index: position, error });
+                    continue;
+                }
             }
             if self.records == 0 {
                 self.first = record.offset;
@@ -203,7 +146,8 @@ impl PartitionWriter {
             self.current = slot;
             self.records += 1;
             self.next = record.offset + 1;
-            if self.records >= self.rules.flush_size {
+            let is_full = self.rules.rotate_bytes.is_some_and(|most| self.bytes >= most);
+            if self.records >= self.rules.flush_size || is_full {
                 let event = Some(Event::Rotated(self.rotate(now_ms)?));
                 return Ok(Progress { taken: position + 1, event });
             }
@@ -233,6 +177,7 @@ impl PartitionWriter {
         self.index.clear();
         self.current = 0;
         self.records = 0;
+        self.bytes = 0;
         self.base_ms = None;
         let budget = &self.budget;
         let files: Result<Vec<ClosedFile>, ConnectError> =
@@ -292,7 +237,7 @@ impl PartitionWriter {
         let rules = &self.rules;
         let time_ms = rules.partitioner.time(record, is_tombstone, now_ms)?;
         let current = self.files.get(self.current).filter(|file| file.has_coordinates(record));
-        let is_default = matches!(rules.partitioner, Partitioner::Default);
+        let is_default = matches!(rules.partitioner, Partitioner::Default) && rules.affix == Affix::None;
         if is_default && !is_tombstone && current.is_some_and(|file| !file.is_tombstone) {
             return Ok((time_ms, Some(self.current)));
         }
@@ -300,7 +245,15 @@ impl PartitionWriter {
         if is_tombstone {
             self.scratch.push_str(&rules.tombstone);
         } else {
+            let delim = rules.naming.directory_delim.as_str();
+            let name = || record.value.schema().and_then(|schema| schema.name.as_deref()).unwrap_or("null");
+            if rules.affix == Affix::Prefix {
+                write!(self.scratch, "schema_name={}{delim}", name()).expect("writing to a string");
+            }
             rules.partitioner.encode(record, time_ms, &mut self.memo, &mut self.scratch)?;
+            if rules.affix == Affix::Suffix {
+                write!(self.scratch, "{delim}schema_name={}", name()).expect("writing to a string");
+            }
         }
         if current.is_some_and(|file| file.is_tombstone == is_tombstone && file.encoded == self.scratch) {
             return Ok((time_ms, Some(self.current)));
@@ -319,22 +272,40 @@ impl PartitionWriter {
         slot: Option<usize>,
         is_tombstone: bool,
         now_ms: i64,
-    ) -> bool {
+    ) -> Result<bool, ConnectError> {
         if self.records == 0 {
-            return false;
+            return Ok(false);
         }
         let is_new_file = slot.is_none();
         // Covers the flip between values with and without schema, which Confluent checks before the schema.
-        let is_other_schema =
-            slot.is_some_and(|slot| !same_schema(self.files[slot].schema.as_ref(), record.value.schema()));
+        let is_other_schema = match slot {
+            Some(slot) => {
+                let own = self.files[slot].schema.as_ref();
+                self.rules.compatibility.changes(own, record.value.schema())?
+            }
+            None => false,
+        };
         let is_unfit = slot.is_some_and(|slot| !self.files[slot].fits(record));
         let is_at_file_limit =
             is_new_file && self.rules.max_open_files.is_some_and(|most| self.files.len() >= most);
-        is_other_schema
+        Ok(is_other_schema
             || is_unfit
             || is_at_file_limit
             || self.scheduled_ms.is_some_and(|due| now_ms >= due)
-            || self.is_interval_over(time_ms, slot, is_tombstone)
+            || self.is_interval_over(time_ms, slot, is_tombstone))
+    }
+
+    /// Adds a record to a file, under the file's schema; returns the bytes it takes.
+    fn append(&mut self, slot: usize, record: &SinkRecord) -> Result<usize, ConnectError> {
+        let file = &mut self.files[slot];
+        match self.rules.compatibility.projected(file.schema.as_ref(), &record.value)? {
+            None => file.append(record),
+            Some(value) => {
+                let mut projected = record.clone();
+                projected.value = value;
+                file.append(&projected)
+            }
+        }
     }
 
     fn is_interval_over(&self, time_ms: Option<i64>, slot: Option<usize>, is_tombstone: bool) -> bool {

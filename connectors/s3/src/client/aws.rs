@@ -5,16 +5,13 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{
-    Credentials, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
-};
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ObjectCannedAcl, ServerSideEncryption};
+use aws_sdk_s3::types::{
+    CompletedMultipartUpload, CompletedPart, ObjectCannedAcl, ServerSideEncryption, Tag, Tagging,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
@@ -23,19 +20,12 @@ use connect_core::config::Secret;
 use connect_core::{Bytes, async_trait};
 
 use crate::client::ObjectStore;
+use crate::client::access::{self, Proxy, Role, StaticCredentials};
 use crate::errors::{Advice, StoreError};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time a request gets, plus one second for each [`SLOWEST_BYTES_PER_SECOND`] of its body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const SLOWEST_BYTES_PER_SECOND: u64 = 512 * 1024;
-
-/// Credentials written in the configuration.
-#[derive(Debug, Clone)]
-pub(crate) struct StaticCredentials {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: Secret,
-}
 
 /// What requests are made with.
 #[derive(Debug, Clone)]
@@ -45,6 +35,9 @@ pub(crate) struct AwsOptions {
     /// Endpoint with scheme; AWS's own when absent and the environment names none.
     pub(crate) endpoint: Option<String>,
     pub(crate) credentials: Option<StaticCredentials>,
+    /// The role that writes, in place of whom the credentials belong to.
+    pub(crate) role: Option<Role>,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) is_path_style: bool,
     pub(crate) is_accelerated: bool,
     pub(crate) acl: Option<String>,
@@ -88,27 +81,7 @@ impl fmt::Debug for AwsStore {
 impl AwsStore {
     /// Returns a store; credentials are looked up with the first request.
     pub(crate) async fn connect(options: AwsOptions) -> Self {
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(options.region.clone()))
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            // A stalled upload meets the time limit of its request.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Ok(name) = AppName::new(concat!("Sluice-S3Sink-", env!("CARGO_PKG_VERSION"))) {
-            loader = loader.app_name(name);
-        }
-        if let Some(fixed) = &options.credentials {
-            let secret = fixed.secret_access_key.expose();
-            loader = loader.credentials_provider(Credentials::new(
-                &fixed.access_key_id,
-                secret,
-                None,
-                None,
-                "aws.access.key.id",
-            ));
-        }
-        let shared = loader.load().await;
+        let shared = access::shared_config(&options).await;
         let endpoint = options.endpoint.clone().or_else(|| shared.endpoint_url().map(str::to_owned));
         let is_https = endpoint.as_deref().is_none_or(|url| url.starts_with("https://"))
             && !std::env::var("AWS_ENDPOINT_URL_S3").is_ok_and(|url| url.starts_with("http://"));
@@ -120,6 +93,9 @@ impl AwsStore {
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         if let Some(url) = &options.endpoint {
             config = config.endpoint_url(url);
+        }
+        if let Some(role) = &options.role {
+            config = config.credentials_provider(access::assumed(role, &shared).await);
         }
         let customer_key = match &options.encryption {
             Encryption::Customer(key) => Some(CustomerKey { key: key.clone(), md5: key_md5(key) }),
@@ -259,6 +235,17 @@ impl ObjectStore for AwsStore {
         // Joining many parts takes S3 minutes at worst; it keeps the connection alive meanwhile.
         let joining = 16 * 1024 * 1024 * tags.len().min(6);
         limited(joining, call.send()).await.map(|_| ())
+    }
+
+    async fn tag(&self, key: &str, tags: &[(String, String)]) -> Result<(), StoreError> {
+        let mut set = Tagging::builder();
+        for (name, value) in tags {
+            let tag = Tag::builder().key(name).value(value).build();
+            set = set.tag_set(tag.map_err(|error| StoreError::transport(error.to_string()))?);
+        }
+        let set = set.build().map_err(|error| StoreError::transport(error.to_string()))?;
+        let call = self.client.put_object_tagging().bucket(&self.options.bucket).key(key).tagging(set);
+        limited(0, call.send()).await.map(|_| ())
     }
 
     async fn abort(&self, key: &str, upload: &str) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ pub(crate) enum Call {
     Create,
     Part,
     Complete,
+    Tag,
     Abort,
 }
 
@@ -39,6 +40,7 @@ pub(crate) struct FakeStore {
 #[derive(Debug, Default)]
 struct State {
     objects: BTreeMap<String, Vec<u8>>,
+    tags: BTreeMap<String, Vec<(String, String)>>,
     uploads: BTreeMap<String, BTreeMap<i32, Bytes>>,
     faults: BTreeMap<Call, VecDeque<Inject>>,
     calls: Vec<Call>,
@@ -70,9 +72,20 @@ impl FakeStore {
         self.lock().objects.iter().map(|(key, bytes)| (key.clone(), text(bytes))).collect()
     }
 
+    /// Returns how many objects there are.
+    pub(crate) fn objects_count(&self) -> usize {
+        self.lock().objects.len()
+    }
+
     /// Returns an object.
     pub(crate) fn object(&self, key: &str) -> Option<Vec<u8>> {
         self.lock().objects.get(key).cloned()
+    }
+
+    /// Returns the tags of an object, as `name=value`.
+    pub(crate) fn tags(&self, key: &str) -> Vec<String> {
+        let text = |(name, value): &(String, String)| format!("{name}={value}");
+        self.lock().tags.get(key).into_iter().flatten().map(text).collect()
     }
 
     /// Takes the calls so far.
@@ -171,6 +184,12 @@ impl ObjectStore for FakeStore {
         let expected: Vec<String> = parts.keys().map(|number| format!("tag-{number}")).collect();
         assert_eq!(tags, expected, "the parts that were written are completed, in order");
         self.publish(key, parts.into_values().flatten().collect())?;
+        lost(is_lost)
+    }
+
+    async fn tag(&self, key: &str, tags: &[(String, String)]) -> Result<(), StoreError> {
+        let is_lost = self.enter(Call::Tag).await?;
+        self.lock().tags.insert(key.to_owned(), tags.to_vec());
         lost(is_lost)
     }
 

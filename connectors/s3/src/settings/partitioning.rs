@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use crate::config::S3SinkConfig;
 use crate::joda::JodaPattern;
 use crate::partitioner::{Partitioner, TimePartitioner};
+use crate::template::Template;
 use crate::timestamps::{DAY_MS, TimestampExtractor};
 
 use super::{Issues, positive, zone};
@@ -41,10 +42,11 @@ pub(super) fn partitioner(config: &S3SinkConfig, issues: &mut Issues) -> Option<
         }
         "HourlyPartitioner" => time_partitioner(config, HOUR_MS, &format!("{day}{delim}'hour'=HH"), issues),
         "DailyPartitioner" => time_partitioner(config, DAY_MS, &day, issues),
+        "TemplatePartitioner" => template_partitioner(config, issues),
         _ => {
             let reason = "the partitioner is not supported; use DefaultPartitioner, FieldPartitioner, \
                 TimeBasedPartitioner, HourlyPartitioner or DailyPartitioner of \
-                io.confluent.connect.storage.partitioner";
+                io.confluent.connect.storage.partitioner, or io.sluice.connect.s3.TemplatePartitioner";
             issues.invalid("partitioner.class", &config.partitioner.0, reason);
             None
         }
@@ -85,6 +87,30 @@ fn field_partitioner(config: &S3SinkConfig, issues: &mut Issues) -> Option<Parti
     Some(Partitioner::Field { fields, delim: config.directory_delim.clone() })
 }
 
+fn template_partitioner(config: &S3SinkConfig, issues: &mut Issues) -> Option<Partitioner> {
+    let zone = match config.timezone.trim() {
+        "" => TimeZone::UTC,
+        _ => zone(config, issues)?,
+    };
+    let extractor = extractor(config, issues);
+    match Template::compile(&config.partition_template, extractor?, zone) {
+        Ok(template) => Some(Partitioner::Template(template)),
+        Err(reason) => {
+            issues.invalid("sluice.partition.template", &config.partition_template, &reason);
+            None
+        }
+    }
+}
+
+fn extractor(config: &S3SinkConfig, issues: &mut Issues) -> Option<TimestampExtractor> {
+    let extractor = TimestampExtractor::parse(&config.timestamp_extractor, &config.timestamp_field);
+    if extractor.is_none() {
+        let reason = "the extractor is not supported; use Wallclock, Record or RecordField";
+        issues.invalid("timestamp.extractor", &config.timestamp_extractor, reason);
+    }
+    extractor
+}
+
 fn time_partitioner(
     config: &S3SinkConfig,
     duration_ms: i64,
@@ -101,11 +127,7 @@ fn time_partitioner(
     } else {
         zone(config, issues)
     };
-    let extractor = TimestampExtractor::parse(&config.timestamp_extractor, &config.timestamp_field);
-    if extractor.is_none() {
-        let reason = "the extractor is not supported; use Wallclock, Record or RecordField";
-        issues.invalid("timestamp.extractor", &config.timestamp_extractor, reason);
-    }
+    let extractor = extractor(config, issues);
     let pattern = match JodaPattern::compile(pattern) {
         Ok(compiled) => compiled,
         Err(reason) => {

@@ -1,5 +1,7 @@
 use connect_core::testkit::props;
 
+use crate::client::Encryption;
+
 use super::*;
 
 fn parse(extra: &[(&str, &str)]) -> Result<Settings, Vec<ConfigIssue>> {
@@ -36,6 +38,21 @@ const TIME: (&str, &str) =
 type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
 
 #[test]
+fn settings_that_need_others_are_refused_without_them() {
+    let cases: &[Case] = &[
+        (&[("behavior.on.null.values", "write")], &["behavior.on.null.values"]),
+        (&[("s3.wan.mode", "true")], &["s3.wan.mode"]),
+        (&[("aws.access.key.id", "a")], &["aws.access.key.id"]),
+        (&[("rotate.schedule.interval.ms", "1000")], &["timezone"]),
+        (&[("rotate.schedule.interval.ms", "1000"), ("timezone", "Mars")], &["timezone"]),
+        (&[TIME], &["partition.duration.ms", "path.format", "locale", "timezone"]),
+    ];
+    for (extra, expected) in cases {
+        assert_eq!(issues(extra), *expected, "{extra:?}");
+    }
+}
+
+#[test]
 fn what_is_not_built_is_refused_by_name() {
     let cases: &[Case] = &[
         (&[("format.class", "com.example.Mine")], &["format.class"]),
@@ -51,23 +68,25 @@ fn what_is_not_built_is_refused_by_name() {
             ],
             &["headers.format.class"],
         ),
-        (&[("s3.object.tagging", "true")], &["s3.object.tagging"]),
-        (&[("s3.object.tagging.key.value.pairs", "a:b")], &["s3.object.tagging.key.value.pairs"]),
-        (&[("s3.proxy.url", "http://p:1")], &["s3.proxy.url"]),
-        (&[("s3.proxy.password", "secret")], &["s3.proxy.password"]),
         (&[("max.write.duration.ms", "1000")], &["max.write.duration.ms"]),
-        (&[("s3.schema.partition.affix.type", "PREFIX")], &["s3.schema.partition.affix.type"]),
-        (&[("schema.compatibility", "BACKWARD")], &["schema.compatibility"]),
+        (&[("s3.object.tagging.key.value.pairs", "a")], &["s3.object.tagging.key.value.pairs"]),
+        (&[("s3.proxy.url", "socks5://p:1")], &["s3.proxy.url"]),
+        (&[("sluice.rotate.size.bytes", "-1")], &["sluice.rotate.size.bytes"]),
+        (
+            &[("partitioner.class", "io.sluice.connect.s3.TemplatePartitioner")],
+            &["sluice.partition.template"],
+        ),
+        (
+            &[(
+                "s3.credentials.provider.class",
+                "io.confluent.connect.s3.auth.AwsAssumeRoleCredentialsProvider",
+            )],
+            &["s3.credentials.provider.sts.role.arn"],
+        ),
         (&[("schema.compatibility", "whatever")], &[]),
         (&[("s3.credentials.provider.class", "com.example.Mine")], &["s3.credentials.provider.class"]),
         (&[("storage.class", "com.example.Mine")], &["storage.class"]),
         (&[("partitioner.class", "com.example.Mine")], &["partitioner.class"]),
-        (&[("behavior.on.null.values", "write")], &["behavior.on.null.values"]),
-        (&[("s3.wan.mode", "true")], &["s3.wan.mode"]),
-        (&[("aws.access.key.id", "a")], &["aws.access.key.id"]),
-        (&[("rotate.schedule.interval.ms", "1000")], &["timezone"]),
-        (&[("rotate.schedule.interval.ms", "1000"), ("timezone", "Mars")], &["timezone"]),
-        (&[TIME], &["partition.duration.ms", "path.format", "locale", "timezone"]),
         (
             &[
                 TIME,
@@ -104,8 +123,12 @@ fn what_is_not_built_is_refused_by_name() {
 
 #[test]
 fn secrets_stay_out_of_issues() {
-    let issues =
-        parse(&[("s3.sse.customer.key", "hush"), ("s3.ssea.name", "AES256"), ("s3.proxy.password", "hush")]);
+    let issues = parse(&[
+        ("s3.sse.customer.key", "hush"),
+        ("s3.ssea.name", "AES256"),
+        ("s3.proxy.url", "socks5://me:hush@p:1"),
+        ("s3.proxy.password", "hush"),
+    ]);
     let texts: Vec<String> = issues.expect_err("refused").into_iter().map(|issue| issue.message).collect();
     assert!(texts.len() == 2 && texts.iter().all(|text| !text.contains("hush")), "{texts:?}");
 }

@@ -285,6 +285,79 @@ async fn gzip_objects_hold_the_same_records() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn objects_are_tagged_once_they_are_there() {
+    let settings = [("s3.object.tagging", "true"), ("s3.object.tagging.key.value.pairs", "team:logs")];
+    let mut rig = Rig::start(FakeStore::default(), &settings).await;
+    rig.put(0..3).await;
+    assert_eq!(rig.commit(3).await, Some(3));
+    assert_eq!(rig.store.take_calls(), [Call::Head, Call::Put, Call::Tag]);
+    assert_eq!(rig.store.tags(&name(0)), ["startOffset=0", "endOffset=2", "recordCount=3", "team=logs"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tagging_that_does_not_succeed_is_passed_over_or_fails_the_task() {
+    let refused = || (0..9).map(|_| Inject::Fail("AccessDenied", 403));
+    for (policy, is_fatal) in [("ignore", false), ("fail", true)] {
+        let settings = [("s3.object.tagging", "true"), ("s3.object.behavior.on.tagging.error", policy)];
+        let mut rig = Rig::start(FakeStore::default(), &settings).await;
+        rig.store.inject(Call::Tag, refused());
+        rig.put(0..3).await;
+        assert_eq!(rig.commit(3).await, (!is_fatal).then_some(3), "{policy}");
+        assert_eq!(rig.task.put(&[]).await.is_err(), is_fatal, "{policy}");
+    }
+}
+
+/// Writes `rounds` records to each of 3,000 directories and counts the bytes that are held meanwhile.
+async fn three_thousand_directories(format: &str, rounds: i64, size: usize) {
+    const FILES: i64 = 3_000;
+    const LIMIT: usize = 256 * 1024 * 1024;
+    const BATCH: i64 = 500;
+    let settings = [
+        ("flush.size", "1000000000"),
+        ("format.class", format),
+        ("partitioner.class", "io.sluice.connect.s3.TemplatePartitioner"),
+        ("sluice.partition.template", "${key}"),
+    ];
+    let mut rig = Rig::start_with(FakeStore::default(), &settings, LIMIT).await;
+    let schema = connect_core::data::SchemaBuilder::structure();
+    let schema = schema.field("b", connect_core::data::Schema::of(connect_core::data::Type::Bytes));
+    let schema = schema.build().expect("one field");
+    let bytes = Value::Bytes(connect_core::Bytes::from(vec![7; size]));
+    let value = match format.ends_with("ParquetFormat") {
+        true => {
+            let row = connect_core::data::Struct::from_parts(Arc::clone(&schema), vec![bytes]);
+            Datum::new(Some(schema), Value::Struct(Box::new(row)))
+        }
+        false => Datum::schemaless(bytes),
+    };
+    let mut most = 0;
+    for start in (0..FILES * rounds).step_by(500) {
+        let batch: Vec<SinkRecord> = (start..start + BATCH)
+            .map(|offset| {
+                let mut made = record("t", 0, offset, value.clone());
+                made.key = Datum::schemaless(Value::Int64(offset % FILES));
+                made
+            })
+            .collect();
+        let report = rig.task.put(&batch).await.expect("a batch is taken");
+        assert!(report.failed.is_empty());
+        most = most.max(rig.task.work().expect("started").used_bytes());
+    }
+    // A batch is taken whole before room is made again.
+    let slack = usize::try_from(BATCH).unwrap_or_default() * (size + 1024);
+    assert!(most > LIMIT / 2 && most <= LIMIT + slack, "{most} bytes were held at most");
+    let committed = rig.commit(FILES * rounds).await.expect("files were closed early");
+    assert!(committed >= FILES, "{committed}");
+    assert!(rig.store.objects_count() >= 3_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_thousand_open_files_stay_within_256_mebibytes() {
+    three_thousand_directories("io.confluent.connect.s3.format.bytearray.ByteArrayFormat", 3, 40_000).await;
+    three_thousand_directories("io.confluent.connect.s3.format.parquet.ParquetFormat", 3, 40_000).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn conditional_write_goes_on_behind_the_record_that_exists() {
     let schedule = [("rotate.schedule.interval.ms", "60000"), ("timezone", "UTC"), ("flush.size", "3")];
     let store = FakeStore::conditional();

@@ -9,7 +9,7 @@ use connect_core::record::TopicPartition;
 use connector_formats::RecordFormat;
 
 use crate::upload::{Load, Piece, Target};
-use crate::writer::{Chunk, Rotated};
+use crate::writer::{Chunk, Rotated, Span};
 
 use super::{Outcome, Work, stopping};
 
@@ -22,8 +22,11 @@ impl Work {
     ) -> Result<(), ConnectError> {
         let Some(assigned) = self.partitions.get_mut(partition) else { return Ok(()) };
         assigned.launched(&rotated);
-        for chunk in rotated.files.into_iter().flat_map(|file| file.rest) {
-            self.send(partition, chunk, true).await?;
+        for file in rotated.files {
+            let tags = self.tags.as_ref().map(|more| tags_of(file.span, more)).unwrap_or_default();
+            for chunk in file.rest {
+                self.send(partition, chunk, Some(tags.clone())).await?;
+            }
         }
         Ok(())
     }
@@ -35,21 +38,26 @@ impl Work {
         chunks: Vec<Chunk>,
     ) -> Result<(), ConnectError> {
         for chunk in chunks {
-            self.send(partition, chunk, false).await?;
+            self.send(partition, chunk, None).await?;
         }
         Ok(())
     }
 
+    /// Sends a chunk on; the last one comes with the tags of its object.
     async fn send(
         &mut self,
         partition: &TopicPartition,
         chunk: Chunk,
-        is_last: bool,
+        tags: Option<Vec<(String, String)>>,
     ) -> Result<(), ConnectError> {
         let Chunk { body, key, format, payload, lease } = chunk;
         let load = Load::new(lease, payload.size(), &self.uploader.moving);
         let Some(sender) = self.upload_of(partition, body, key, &format) else { return Ok(()) };
-        let piece = if is_last { Piece::Last(payload, load) } else { Piece::Part(payload, load) };
+        let is_last = tags.is_some();
+        let piece = match tags {
+            Some(tags) => Piece::Last(payload, load, tags),
+            None => Piece::Part(payload, load),
+        };
         if is_last && let Some(assigned) = self.partitions.get_mut(partition) {
             assigned.senders.remove(&body);
             if let Some(is_finishing @ false) = self.running.get_mut(&(assigned.generation, body)) {
@@ -91,4 +99,15 @@ impl Work {
         });
         Some(sender)
     }
+}
+
+/// Returns the tags of the objects of a file, under the names that Confluent gives them.
+fn tags_of(span: Span, more: &[(String, String)]) -> Vec<(String, String)> {
+    let own = [
+        ("startOffset", span.first.to_string()),
+        ("endOffset", span.last.to_string()),
+        ("recordCount", span.records.to_string()),
+    ];
+    let own = own.into_iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name));
+    own.map(|(name, value)| (name.to_owned(), value)).chain(more.iter().cloned()).collect()
 }

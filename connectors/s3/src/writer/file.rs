@@ -26,13 +26,23 @@ pub(crate) struct Chunk {
     pub(crate) lease: Lease,
 }
 
+/// The records of a file, as tags of its objects say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Offset of the first record.
+    pub(crate) first: i64,
+    /// Offset of the last record.
+    pub(crate) last: i64,
+    pub(crate) records: u64,
+}
+
 /// A file to which nothing is added any more.
 #[derive(Debug)]
 pub(crate) struct ClosedFile {
     /// Offset of its second record: a conditional write that meets an object of this name resumes there.
     pub(crate) second: Option<i64>,
-    /// How many records it holds.
-    pub(crate) records: u64,
+    /// Which records it holds.
+    pub(crate) span: Span,
     /// The rest of each object.
     pub(crate) rest: Vec<Chunk>,
 }
@@ -46,6 +56,8 @@ pub(crate) struct OpenFile {
     pub(super) is_tombstone: bool,
     pub(super) schema: Option<SchemaRef>,
     pub(super) records: u64,
+    first: i64,
+    last: i64,
     second: Option<i64>,
     pub(super) bodies: Vec<Body>,
 }
@@ -98,6 +110,8 @@ impl OpenFile {
             is_tombstone,
             schema: record.value.schema().cloned(),
             records: 0,
+            first: record.offset,
+            last: record.offset,
             second: None,
             bodies: Vec::new(),
         }
@@ -128,14 +142,17 @@ impl OpenFile {
         self.bodies.iter().all(|body| body.rows.fits(record))
     }
 
-    /// Adds a record to every body, or to none.
-    pub(super) fn append(&mut self, record: &SinkRecord) -> Result<(), ConnectError> {
+    /// Adds a record to every body, or to none; returns the bytes it takes.
+    pub(super) fn append(&mut self, record: &SinkRecord) -> Result<usize, ConnectError> {
+        let mut bytes = 0;
         for position in 0..self.bodies.len() {
+            let before = self.bodies[position].rows.size();
             if let Err(error) = self.bodies[position].append(record) {
                 self.bodies[..position].iter_mut().for_each(|body| body.rows.undo());
                 return Err(error);
             }
             let body = &mut self.bodies[position];
+            bytes += body.rows.size().saturating_sub(before);
             // What is not written yet of a large buffer takes no memory, so the length counts and not the capacity.
             if body.rows.size() > body.lease.size() {
                 body.lease.resize(body.rows.size() + LEASE_STEP_BYTES);
@@ -151,7 +168,8 @@ impl OpenFile {
         {
             *known = Arc::clone(schema);
         }
-        Ok(())
+        self.last = record.offset;
+        Ok(bytes)
     }
 
     /// Takes the buffers that are full.
@@ -173,15 +191,7 @@ impl OpenFile {
     pub(super) fn close(mut self, budget: &ByteBudget) -> Result<ClosedFile, ConnectError> {
         let rest: Result<Vec<Chunk>, ConnectError> =
             self.bodies.iter_mut().map(|body| body.take(budget)).collect();
-        Ok(ClosedFile { second: self.second, records: self.records, rest: rest? })
-    }
-}
-
-/// Returns whether two value schemas are the same; the usual case is the same pointer or none.
-pub(super) fn same_schema(left: Option<&SchemaRef>, right: Option<&SchemaRef>) -> bool {
-    match (left, right) {
-        (None, None) => true,
-        (Some(left), Some(right)) => Arc::ptr_eq(left, right) || left == right,
-        _ => false,
+        let span = Span { first: self.first, last: self.last, records: self.records };
+        Ok(ClosedFile { second: self.second, span, rest: rest? })
     }
 }

@@ -76,7 +76,8 @@ impl Shown {
                 _ => None,
             };
             let closed = rotated.iter().flat_map(|rotated| &rotated.files);
-            let closed = closed.flat_map(|file| file.rest.iter().map(|chunk| (chunk.body, file.records)));
+            let closed =
+                closed.flat_map(|file| file.rest.iter().map(|chunk| (chunk.body, file.span.records)));
             after.extend(closed);
             // A record is in the bodies that it made longer.
             for (body, records) in after {

@@ -372,3 +372,86 @@ proptest! {
         }
     }
 }
+
+/// Vectors 6 and 7: versions 1, 2, 1, 2.
+#[test]
+fn schema_compatibility_decides_which_files_there_are() {
+    let first = schema(1);
+    let second = Arc::new(Schema { version: Some(2), ..(*first).clone() });
+    let records: Vec<SinkRecord> = (0..)
+        .zip([&first, &second, &first, &second, &second])
+        .map(|(offset, schema)| structure(offset, "x", schema))
+        .collect();
+    let line = "{\"f\":\"x\"}\n";
+    let (one, three) = (line.to_owned(), line.repeat(3));
+    let name = |offset: i64| format!("t/partition=0/t+0+{offset:010}.json");
+    let cases = [
+        ("NONE", vec![(name(0), one.clone()), (name(1), one.clone()), (name(2), one.clone())], Some(3)),
+        ("BACKWARD", vec![(name(0), one.clone()), (name(1), three)], Some(4)),
+        ("FULL", vec![(name(0), one.clone()), (name(1), line.repeat(3))], Some(4)),
+        // Newer values are written under the older schema, so nothing is closed before the count.
+        ("FORWARD", vec![(name(0), line.repeat(3))], Some(3)),
+    ];
+    for (mode, objects, committed) in cases {
+        let flush = if mode == "NONE" { "9" } else { "3" };
+        let outcome = run(&[("flush.size", flush), ("schema.compatibility", mode)], &records);
+        assert_eq!(
+            (outcome.objects, outcome.committed),
+            (objects.into_iter().collect(), committed),
+            "{mode}"
+        );
+    }
+}
+
+#[test]
+fn values_without_a_version_are_refused_where_versions_count() {
+    let bare = Arc::new(Schema { version: None, ..(*schema(1)).clone() });
+    let other = Arc::new(Schema { doc: Some("other".to_owned()), ..(*bare).clone() });
+    let records = [structure(0, "x", &bare), structure(1, "x", &other)];
+    let outcome = run(&[("flush.size", "9"), ("schema.compatibility", "BACKWARD")], &records);
+    assert_eq!(outcome.failed, ["Schema version required for BACKWARD compatibility"]);
+}
+
+#[test]
+fn files_are_closed_by_bytes_as_well() {
+    let records: Vec<SinkRecord> = (0..5).map(|offset| text(offset, "12345678")).collect();
+    let outcome = run(&[("flush.size", "100"), ("sluice.rotate.size.bytes", "20")], &records);
+    assert_eq!(outcome.committed, Some(4), "two records of eleven bytes make a file");
+    assert_eq!(outcome.objects.len(), 2);
+}
+
+#[test]
+fn names_of_schemas_stand_in_the_path_where_asked_for() {
+    for (affix, directory) in
+        [("PREFIX", "schema_name=v/partition=0"), ("SUFFIX", "partition=0/schema_name=v")]
+    {
+        let settings = [("flush.size", "1"), ("s3.schema.partition.affix.type", affix)];
+        let outcome = run(&settings, &[structure(0, "x", &schema(1)), text(1, "y")]);
+        let names: Vec<String> = outcome.objects.into_keys().collect();
+        let mut wanted = vec![
+            format!("t/{directory}/t+0+0000000000.json"),
+            format!("t/{}/t+0+0000000001.json", directory.replace("=v", "=null")),
+        ];
+        wanted.sort();
+        assert_eq!(names, wanted);
+    }
+}
+
+#[test]
+fn fields_of_json_objects_make_directories_too() {
+    let object = |offset: i64, entries: &[(&str, Value)]| {
+        let entries = entries.iter().map(|(key, value)| (Value::string(*key), value.clone())).collect();
+        let map = connect_core::data::Map { entries };
+        record("t", 0, offset, Datum::schemaless(Value::Map(map)))
+    };
+    let settings = [
+        ("flush.size", "2"),
+        ("partitioner.class", "io.confluent.connect.storage.partitioner.FieldPartitioner"),
+        ("partition.field.name", "f"),
+    ];
+    let records = [object(0, &[("f", Value::Int64(1))]), object(1, &[("g", Value::Int64(2))]), text(2, "x")];
+    let outcome = run(&settings, &records);
+    let names: Vec<&str> = outcome.objects.keys().map(String::as_str).collect();
+    assert_eq!(names, ["t/f=1/t+0+0000000000.json", "t/f=null/t+0+0000000001.json"]);
+    assert_eq!(outcome.failed.len(), 1, "a text has no fields");
+}
