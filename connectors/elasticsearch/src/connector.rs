@@ -5,8 +5,11 @@ use connect_core::config::{ConfigDef, ConfigReport, Props};
 use connect_core::connector::{Connector, ConnectorContext, SinkConnector};
 use connect_core::error::ConnectError;
 use connect_core::plugin::{Factory, PluginInfo};
+use connect_core::preview::Preview;
+use connect_core::record::SinkRecord;
 use connect_core::task::SinkTask;
 
+use crate::preview::preview;
 use crate::probe;
 use crate::settings::{Product, Settings};
 use crate::task::DocumentSinkTask;
@@ -115,5 +118,14 @@ impl Connector for DocumentSinkConnector {
 impl SinkConnector for DocumentSinkConnector {
     fn task(&self) -> Box<dyn SinkTask> {
         Box::new(DocumentSinkTask::new(self.product))
+    }
+
+    fn preview(
+        &self,
+        props: &Props,
+        records: &[SinkRecord],
+        now_ms: i64,
+    ) -> Result<Option<Preview>, ConnectError> {
+        Ok(Some(preview(Settings::parse(self.product, props)?, records, now_ms)))
     }
 }

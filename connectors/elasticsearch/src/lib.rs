@@ -12,6 +12,7 @@ mod mapping;
 mod naming;
 mod operation;
 mod payload;
+mod preview;
 mod probe;
 mod resources;
 mod settings;
