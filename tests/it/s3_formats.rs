@@ -135,3 +135,20 @@ async fn parquet_objects_hold_json_without_a_schema() {
     let object = &objects[&format!("topics/{0}/partition=0/{0}+0+0000000000.snappy.parquet", place.topic)];
     assert_eq!(ids_in_parquet(object), (0..100).collect::<Vec<_>>());
 }
+
+/// Vector 10 of the rules of Confluent's sink: keys files beside those of the values, and alone for tombstones.
+#[tokio::test]
+async fn keys_stand_beside_the_values_and_keys_of_tombstones_in_a_directory_of_their_own() {
+    let place = Place::new("s3-keys", 1).await;
+    place.client.produce_keyed(&place.topic, 0, &[("k0", Some("{\"id\":0}")), ("k1", None)]).await;
+    let more = json!({ "store.kafka.keys": "true", "behavior.on.null.values": "write", "flush.size": "2" });
+    let objects = objects_of(&place, more, &[], 3).await;
+    let name = |rest: &str| format!("topics/{0}/{rest}", place.topic).replace("TOPIC", &place.topic);
+    assert_eq!(objects[&name("partition=0/TOPIC+0+0000000000.json")], b"{\"id\":0}\n");
+    for (object, key) in
+        [("partition=0/TOPIC+0+0000000000.keys.avro", "k0"), ("tombstone/TOPIC+0+0000000001.keys.avro", "k1")]
+    {
+        let (schema, records) = records_in_avro(&objects[&name(object)]);
+        assert_eq!((schema.as_str(), records), ("[\"null\",\"string\"]", vec![ConnectValue::string(key)]));
+    }
+}
