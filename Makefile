@@ -8,7 +8,7 @@ CARGO_DENY := 0.20.2
 DENY := $(SLUICE_CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help build test quick-test fmt lint deny advisories packages services quickstart fleet bench bench-fleet
+.PHONY: help build test quick-test fmt lint deny advisories packages services quickstart fleet web-logs bench bench-fleet
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -43,7 +43,7 @@ $(DENY):
 packages: ## install the Debian packages that a build needs, where missing
 	@scripts/packages
 
-services: ## install Kafka, Kafka Connect and the S3 server that tests run against
+services: ## install Kafka, Kafka Connect, S3, registry and search servers that tests run against
 	@scripts/services
 
 quickstart: build ## run a worker with a broker and an S3 server of its own
@@ -51,6 +51,9 @@ quickstart: build ## run a worker with a broker and an S3 server of its own
 
 fleet: build ## run three workers of one group with a broker, and show who runs what
 	target/release/sluice fleet
+
+web-logs: build services ## run pipeline 2: made-up web logs into an Elasticsearch node, by scheduled runs
+	examples/2-web-logs-to-elasticsearch/run
 
 bench: build services ## measure the worker against JVM Kafka Connect
 	cargo run --release --locked -p connect-tests --bin bench

@@ -54,7 +54,8 @@ const PACKAGE_HOMES: &[(&str, &[&str])] = &[
     ("aws_sdk_firehose", &["connectors/firehose"]),
     ("aws_config", &["connectors/s3", "connectors/firehose"]),
     ("parquet", &["connectors/formats", "tests"]),
-    ("hyper_rustls", &["connectors/schema-registry/src/registry"]),
+    ("aws_sigv4", &["connectors/elasticsearch/src/client"]),
+    ("hyper_rustls", &["connectors/schema-registry/src/registry", "connectors/elasticsearch/src/client"]),
 ];
 
 /// The crates of this repository and those that each may depend on. Tests and examples may use all.

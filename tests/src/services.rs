@@ -6,7 +6,8 @@ use std::{env, path::PathBuf};
 pub const KAFKA_VERSION: &str = "4.3.1";
 const VERSITYGW_VERSION: &str = "1.8.0";
 const APICURIO_VERSION: &str = "3.3.3";
-const ELASTICSEARCH_VERSION: &str = "8.19.9";
+/// With the number of the modules of our own.
+const ELASTICSEARCH_VERSION: &str = "8.19.9-2";
 const OPENSEARCH_VERSION: &str = "3.8.0.0";
 
 /// Returns the folder with the jars and the logging set-up of Kafka.

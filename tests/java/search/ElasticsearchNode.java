@@ -28,6 +28,10 @@ public final class ElasticsearchNode {
             .put("http.port", args[2])
             .put("transport.port", args[3])
             .put("discovery.type", "single-node")
+            // Pages of the examples ask the node from a file or another port.
+            .put("http.cors.enabled", true)
+            .put("http.cors.allow-origin", "*")
+            .put("http.cors.allow-headers", "X-Requested-With,Content-Type,Content-Length,Authorization")
             // Test machines are small, and a full disk is not what is tested.
             .put("cluster.routing.allocation.disk.threshold_enabled", false)
             .build();
