@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +13,8 @@ use std::{
 use connect_tests::{
     firehose::{Firehose, Outcome},
     kafka::{self, KafkaClient},
-    sluice::{Setup, Sluice},
+    services::repository,
+    sluice::{Setup, Sluice, program},
     wait,
 };
 use fastrand::Rng;
@@ -273,4 +275,12 @@ async fn killed_at_random_moments_with_failing_entries_nothing_is_lost() {
     assert_eq!(counts.len(), 2 * COUNT, "none is lost");
     assert!(repeats <= expected, "only what was not committed comes again: {repeats} of {expected}");
     assert!(with_progress > 0, "the kills came too early to prove anything");
+}
+
+#[test]
+fn the_example_passes_its_own_tests() {
+    let folder = repository().join("examples/5-data-lake");
+    let run = Command::new(program()).arg("test").arg(folder.join("firehose-sink.test.yaml")).output();
+    let output = run.expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
