@@ -65,11 +65,14 @@ impl fmt::Debug for ParquetEncoder {
 
 fn begin(format: &ParquetFormat, layout: &Layout) -> Result<SerializedFileWriter<Vec<u8>>, ParquetError> {
     let entry = |key: &str, value: &str| KeyValue { key: key.to_owned(), value: Some(value.to_owned()) };
-    let metadata = vec![entry("parquet.avro.schema", &layout.avro_text), entry("writer.model.name", "avro")];
+    let metadata = layout
+        .avro_text
+        .as_deref()
+        .map(|text| vec![entry("parquet.avro.schema", text), entry("writer.model.name", "avro")]);
     let properties = WriterProperties::builder()
         .set_compression(format.codec.compression)
         .set_data_page_size_limit(PAGE_BYTES)
-        .set_key_value_metadata(Some(metadata))
+        .set_key_value_metadata(metadata)
         .build();
     SerializedFileWriter::new(Vec::new(), Arc::clone(&layout.root), Arc::new(properties))
 }

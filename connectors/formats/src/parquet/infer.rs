@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use connect_core::data::{Schema, SchemaBuilder, SchemaRef, Type, Value};
 use connect_core::error::ConnectError;
 
+/// Name of the struct that a row is.
+const ROW: &str = "Record";
+
 /// What values of one place look like.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) enum Shape {
@@ -85,6 +88,17 @@ impl Shape {
         }
     }
 
+    /// Returns the schema of rows. Rows that are all empty objects get a column that stays empty: a file needs one.
+    ///
+    /// # Errors
+    /// As [`Shape::schema`].
+    pub(super) fn row_schema(&self) -> Result<SchemaRef, ConnectError> {
+        match self {
+            Shape::Object(fields) if !fields.is_empty() => self.schema(ROW),
+            _ => SchemaBuilder::structure().name(ROW).field("_empty", Schema::optional(Type::String)).build(),
+        }
+    }
+
     /// Returns the schema, with structs named by where they are.
     ///
     /// # Errors
@@ -103,7 +117,7 @@ impl Shape {
                 for (field, shape) in fields {
                     builder = builder.field(field.as_str(), shape.schema(&format!("{name}_{field}"))?);
                 }
-                if name == "Record" { builder.build() } else { builder.optional().build() }
+                if name == ROW { builder.build() } else { builder.optional().build() }
             }
             // A place without values, and an object without fields, are JSON as well.
             Shape::Nothing | Shape::Text | Shape::Mixed | Shape::Object(_) => simple(Type::String),

@@ -20,8 +20,9 @@ use super::spread::{Node, NodeKind};
 pub(super) struct Layout {
     /// The schema of the rows.
     pub(super) connect: SchemaRef,
-    /// The same in Avro's words; readers of parquet-java look for it in the file.
-    pub(super) avro_text: String,
+    /// The same in Avro's words; readers of parquet-java look for it in the file. `None` where names of fields are none
+    /// in Avro, as those of JSON may be: such a text would only stop these readers.
+    pub(super) avro_text: Option<String>,
     pub(super) root: TypePtr,
     node: Node,
     columns: Vec<Column>,
@@ -58,14 +59,9 @@ impl Layout {
         let name = fields.name.full();
         let root = Type::group_type_builder(&name).with_fields(types).build().map_err(unfit)?;
         let node = Node { definition: 0, is_optional: false, kind: NodeKind::Struct(nodes) };
+        let avro_text = if has_avro_names(connect) { Some(text::of(record)?) } else { None };
         let connect = Arc::clone(connect);
-        Ok(Self {
-            connect,
-            avro_text: text::of(record)?,
-            root: Arc::new(root),
-            node,
-            columns: builder.columns,
-        })
+        Ok(Self { connect, avro_text, root: Arc::new(root), node, columns: builder.columns })
     }
 
     /// Returns the columns, empty.
@@ -84,6 +80,19 @@ impl Layout {
 
 fn unfit(error: ParquetError) -> ConnectError {
     ConnectError::data("laying a schema out in columns of Parquet").because(error)
+}
+
+fn has_avro_names(schema: &Schema) -> bool {
+    let is_name = |name: &str| {
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        name.chars().all(allowed)
+            && !name.starts_with(|letter: char| letter.is_ascii_digit())
+            && !name.is_empty()
+    };
+    let inside = |child: Option<&SchemaRef>| child.is_none_or(|child| has_avro_names(child));
+    schema.fields.iter().all(|field| is_name(&field.name) && has_avro_names(&field.schema))
+        && inside(schema.key_schema.as_ref())
+        && inside(schema.value_schema.as_ref())
 }
 
 /// Lists of Avro's older style cannot hold nulls, so Confluent gives them up for the whole file.

@@ -190,7 +190,7 @@ impl ParquetRows {
 
     pub(crate) fn take(&mut self) -> Result<ColumnsPayload, ConnectError> {
         if self.table.is_none() {
-            let schema = self.shape.schema("Record")?;
+            let schema = self.shape.row_schema()?;
             let mut table = Table::new(&self.format, &schema, true)?;
             for value in std::mem::take(&mut self.waiting) {
                 table.put(&given::conform(&schema, &value)?)?;
