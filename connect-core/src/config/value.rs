@@ -30,7 +30,8 @@ impl Parsed {
     /// # Errors
     /// Returns Kafka's error text, which names key and value.
     pub fn parse(name: &str, ty: ConfigType, text: &str) -> Result<Parsed, String> {
-        let trimmed = text.trim();
+        // As `String.trim` does: other white space of Unicode stays, and control characters go.
+        let trimmed = text.trim_matches(|character| character <= ' ');
         let invalid = |reason: String| format!("Invalid value {text} for configuration {name}: {reason}");
         let integer = |min: i64, max: i64| match trimmed.parse::<i64>() {
             Ok(number) if (min..=max).contains(&number) => Ok(Parsed::Int(number)),

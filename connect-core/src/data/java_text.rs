@@ -154,14 +154,28 @@ pub fn decimal_plain(number: &BigDecimal) -> String {
 
 /// Returns `java.util.Date.toString` in the default time zone: `Thu Jan 01 00:00:00 UTC 1970`.
 pub fn date(millis: i64) -> String {
-    match Timestamp::from_millisecond(millis) {
+    let (near, years) = near(millis);
+    match Timestamp::from_millisecond(near) {
         Ok(instant) => {
             let zoned = instant.to_zoned(DEFAULT_ZONE.clone());
-            zoned.strftime("%a %b %d %H:%M:%S %Z %Y").to_string()
+            let year = i64::from(zoned.year()) + years;
+            format!("{} {year:04}", zoned.strftime("%a %b %d %H:%M:%S %Z"))
         }
-        // Outside the years -9999 to 9999, which the JVM alone can name.
+        // Before the year -9999, which the JVM alone can name.
         Err(_) => format!("{millis} ms"),
     }
+}
+
+/// Milliseconds of the 400 years after which the calendar repeats itself.
+pub(crate) const CYCLE_MS: i64 = 146_097 * 86_400_000;
+
+/// Returns an instant within the years that the calendar here reaches, and how many years it was taken back: whole
+/// cycles, after which months, days and weekdays are the same.
+pub(crate) fn near(millis: i64) -> (i64, i64) {
+    /// In the year 7990.
+    const NEAR_MS: i64 = 190_000_000_000_000;
+    let cycles = (millis.saturating_sub(NEAR_MS) / CYCLE_MS).max(0);
+    (millis - cycles * CYCLE_MS, cycles * 400)
 }
 
 /// Returns `toString` of a value; null is `null`.

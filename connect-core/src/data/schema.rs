@@ -209,10 +209,13 @@ impl SchemaBuilder {
     /// Returns the schema.
     ///
     /// # Errors
-    /// Fails when two fields share a name or the default value does not match the schema.
+    /// Fails when a field has no name, two fields share one, or the default value does not match the schema.
     pub fn build(self) -> Result<SchemaRef, ConnectError> {
         let schema = self.schema;
         for (index, field) in schema.fields.iter().enumerate() {
+            if field.name.is_empty() {
+                return Err(ConnectError::data("fieldName cannot be null."));
+            }
             if schema.fields[..index].iter().any(|earlier| earlier.name == field.name) {
                 let name = &field.name;
                 return Err(ConnectError::data(format!(

@@ -234,6 +234,7 @@ impl Value {
             {
                 Err(ConnectError::data("Struct schemas do not match."))
             }
+            Value::Struct(structure) => structure.validate(),
             Value::Array(items) => items
                 .iter()
                 .try_for_each(|item| inside(item, schema.value_schema.as_ref(), "element of array")),

@@ -74,7 +74,7 @@ impl Transform for Flatten {
 impl Flatten {
     fn flatten_map(&self, map: Map, prefix: &str, flat: &mut Map) -> Result<(), ConnectError> {
         for (key, value) in map.entries {
-            let name = self.name(prefix, key.as_str().unwrap_or_default());
+            let name = self.name(prefix, require::text_key(&key)?);
             if value.is_null() {
                 put(flat, name, value);
                 continue;

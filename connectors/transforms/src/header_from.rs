@@ -13,16 +13,16 @@ use connect_core::transform::{Outcome, Position, Transform};
 use crate::java_map::HashMap;
 use crate::require;
 use crate::schemas::{SchemaCache, copy_basics, fields_of, schema_text};
-use crate::settings::{first_issue, with_default};
+use crate::settings::{first_issue, non_empty_list, with_default};
 use crate::side::Side;
 
 config! {
     /// Settings.
     struct Settings {
         /// Fields whose values become headers.
-        fields: Vec<String> = "fields", High, valid Validator::NonEmptyList;
+        fields: Vec<String> = "fields", High, valid Validator::Custom(non_empty_list);
         /// Names of the headers, in the order of the fields.
-        headers: Vec<String> = "headers", High, valid Validator::NonEmptyList;
+        headers: Vec<String> = "headers", High, valid Validator::Custom(non_empty_list);
         /// `move` removes the fields from the key or value, `copy` leaves them.
         operation: String = "operation", High, valid Validator::OneOf(&["move", "copy"]);
         /// Whether a null field that has a default is replaced by the default.

@@ -7,7 +7,6 @@ use connect_core::error::ConnectError;
 use connect_core::record::ConnectRecord;
 use connect_core::transform::{Outcome, Position, Transform};
 
-use crate::require;
 use crate::schemas::{SchemaCache, add_field};
 use crate::settings::first_issue;
 use crate::side::Side;
@@ -55,7 +54,8 @@ impl Transform for HoistField {
             add_field(&mut hoisted, &self.field, SchemaRef::clone(&schema))?;
             Ok(SchemaRef::new(hoisted))
         })?;
-        let value = require::copied(value, &hoisted.fields[0])?;
+        // No struct has checked this value before.
+        value.validate(&hoisted.fields[0].schema, Some(&self.field))?;
         let structure = Struct::from_parts(SchemaRef::clone(&hoisted), vec![value]);
         self.side.put(record, Some(SchemaRef::clone(&hoisted)), Value::Struct(Box::new(structure)));
         Ok(Outcome::Keep)

@@ -54,10 +54,13 @@ impl Pattern {
 
 /// Accepts valid patterns (`RegexValidator`).
 pub(crate) fn valid_regex(name: &str, value: &Parsed) -> Result<(), String> {
-    let Parsed::Text(text) = value else { return Ok(()) };
-    Pattern::compile(text)
-        .map(drop)
-        .map_err(|error| format!("Invalid value {text} for configuration {name}: Invalid regex: {error}"))
+    let invalid = |reason: &dyn std::fmt::Display| {
+        format!("Invalid value {value} for configuration {name}: Invalid regex: {reason}")
+    };
+    match value {
+        Parsed::Text(text) => Pattern::compile(text).map(drop).map_err(|error| invalid(&error)),
+        _ => Err(invalid(value)),
+    }
 }
 
 fn too_hard(text: &str, error: fancy_regex::Error) -> ConnectError {

@@ -83,7 +83,7 @@ impl Transform for ReplaceField {
         }
         let (schema, value) = self.side.take(record);
         let (schema, value) = match schema {
-            None => (None, self.replace_in_map(require::map(value, PURPOSE)?)),
+            None => (None, self.replace_in_map(require::map(value, PURPOSE)?)?),
             Some(_) => {
                 let structure = require::structure(value, PURPOSE)?;
                 let plan = self.cache.get(structure.schema(), |schema| self.plan(schema))?;
@@ -97,15 +97,15 @@ impl Transform for ReplaceField {
 }
 
 impl ReplaceField {
-    fn replace_in_map(&self, map: Map) -> Value {
+    fn replace_in_map(&self, map: Map) -> Result<Value, ConnectError> {
         let mut left = HashMap::with_capacity(map.entries.len());
         for (key, value) in map.entries {
-            let name = key.as_str().unwrap_or_default();
+            let name = require::text_key(&key)?;
             if self.keeps(name) {
                 left.put(self.renamed(name), value);
             }
         }
-        Value::Map(left.into_map())
+        Ok(Value::Map(left.into_map()))
     }
 
     fn replace_in_struct(&self, structure: Struct, plan: &Plan) -> Result<Struct, ConnectError> {

@@ -25,6 +25,21 @@ pub(crate) fn structure(value: Value, purpose: &str) -> Result<Struct, ConnectEr
     }
 }
 
+/// Returns the text of a map's key, empty for null.
+///
+/// # Errors
+/// Fails when the key is of another class, as a cast does in the JVM.
+pub(crate) fn text_key(key: &Value) -> Result<&str, ConnectError> {
+    match (key.as_str(), key) {
+        (Some(text), _) => Ok(text),
+        (None, Value::Null) => Ok(""),
+        (None, other) => {
+            let class = other.java_class();
+            Err(ConnectError::data(format!("class {class} cannot be cast to class java.lang.String")))
+        }
+    }
+}
+
 /// Returns the error of a value that is no map.
 pub(crate) fn no_map(value: &Value, purpose: &str) -> ConnectError {
     let class = value.java_class();

@@ -42,6 +42,14 @@ pub(crate) fn non_null(name: &str, value: &Parsed) -> Result<(), String> {
     }
 }
 
+/// Refuses null and the empty list (`NonEmptyListValidator`).
+pub(crate) fn non_empty_list(name: &str, value: &Parsed) -> Result<(), String> {
+    match value {
+        Parsed::List(items) if !items.is_empty() => Ok(()),
+        _ => Err(format!("Invalid value {value} for configuration {name}: Empty list")),
+    }
+}
+
 /// Returns a configuration without repeated items in the given lists. `ConfigDef.parse` leaves them out with a warning
 /// before it checks; only `validate` reports them.
 pub(crate) fn without_repeats(props: &Props, lists: &[&str]) -> Props {

@@ -209,7 +209,8 @@ impl TimestampConverter {
                 // TimeUnit stops at the ends of its range.
                 Precision::Finer(per_milli) => millis.saturating_mul(per_milli),
             }),
-            Kind::Date => Value::Date(millis.div_euclid(MILLIS_PER_DAY) * MILLIS_PER_DAY),
+            // The calendar overflows silently before its first whole day.
+            Kind::Date => Value::Date(millis.div_euclid(MILLIS_PER_DAY).wrapping_mul(MILLIS_PER_DAY)),
             Kind::Time => Value::Date(millis.rem_euclid(MILLIS_PER_DAY)),
             Kind::Timestamp => Value::Date(millis),
         })

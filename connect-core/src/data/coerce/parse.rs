@@ -32,10 +32,6 @@ impl Parsed {
     fn text(text: &str) -> Self {
         Self { schema: Some(Arc::clone(&logical::STRING)), value: Value::String(ByteString::from(text)) }
     }
-
-    fn is_temporal(&self) -> bool {
-        matches!(self.value, Value::Date(_))
-    }
 }
 
 /// How deep lists and maps may nest before a text is taken as a plain string.
@@ -102,8 +98,7 @@ fn quoted(tokens: &mut Tokens<'_>) -> Parsed {
     while tokens.has_next() && !tokens.can_consume("\"") {
         content.push_str(tokens.next());
     }
-    let parsed = parse_string(&content);
-    if parsed.is_temporal() { parsed } else { Parsed::text(&content) }
+    temporal::parse(&content).map_or_else(|| Parsed::text(&content), temporal_value)
 }
 
 /// `null`, `true` or `false`; at the top only when nothing follows.

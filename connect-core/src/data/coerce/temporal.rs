@@ -3,7 +3,7 @@
 use jiff::civil::{Date, Time};
 use jiff::{Timestamp, ToSpan};
 
-use crate::data::java_text::DEFAULT_ZONE;
+use crate::data::java_text::{self, CYCLE_MS, DEFAULT_ZONE};
 use crate::data::logical::MILLIS_PER_DAY;
 
 /// A kind of temporal text, known by its length.
@@ -48,7 +48,22 @@ impl Cursor<'_> {
         let text = self.bytes.get(self.position..self.position + digits)?;
         self.position += digits;
         let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+        let number = self.exponent(number)?;
         Some(if is_negative { -number } else { number })
+    }
+
+    /// Reads the exponent that the JVM's number format takes behind any number, and applies it.
+    fn exponent(&mut self, number: i64) -> Option<i64> {
+        let rest = self.bytes[self.position..].strip_prefix(b"E").unwrap_or_default();
+        let is_negative = rest.first() == Some(&b'-');
+        let digits = &rest[usize::from(is_negative)..];
+        let digits = &digits[..digits.iter().take_while(|byte| byte.is_ascii_digit()).count()];
+        if digits.is_empty() {
+            return Some(number);
+        }
+        self.position += 1 + usize::from(is_negative) + digits.len();
+        let power = 10i64.checked_pow(std::str::from_utf8(digits).ok()?.parse().ok()?)?;
+        if is_negative { Some(number / power) } else { number.checked_mul(power) }
     }
 
     fn literal(&mut self, byte: u8) -> Option<()> {
@@ -79,7 +94,8 @@ impl Cursor<'_> {
 /// Fields beyond their range carry over into the next larger one.
 fn instant([year, month, day]: [i64; 3], [hour, minute, second, millis]: [i64; 4]) -> Option<i64> {
     let months = year.checked_mul(12)?.checked_add(month.checked_sub(1)?)?;
-    let year = i16::try_from(months.div_euclid(12)).ok()?;
+    let (year, cycles) = in_range(months.div_euclid(12));
+    let year = i16::try_from(year).ok()?;
     let month = i8::try_from(months.rem_euclid(12) + 1).ok()?;
     let first = Date::new(year, month, 1).ok()?;
     let of_day = hour.checked_mul(3_600_000)?.checked_add(minute.checked_mul(60_000)?)?;
@@ -89,7 +105,15 @@ fn instant([year, month, day]: [i64; 3], [hour, minute, second, millis]: [i64; 4
     let of_day = of_day.rem_euclid(MILLIS_PER_DAY);
     let local = date.to_datetime(Time::midnight()).checked_add(of_day.milliseconds()).ok()?;
     let zoned = DEFAULT_ZONE.to_ambiguous_zoned(local).compatible().ok()?;
-    Some(zoned.timestamp().as_millisecond())
+    zoned.timestamp().as_millisecond().checked_add(cycles.checked_mul(CYCLE_MS)?)
+}
+
+/// Returns a year that the calendar of this program reaches, and how many times 400 years were taken from it.
+fn in_range(year: i64) -> (i64, i64) {
+    if year < 9000 {
+        return (year, 0);
+    }
+    (year.rem_euclid(400) + 8400, (year - 8400).div_euclid(400))
 }
 
 /// Days as a span, where a span can hold them.
@@ -106,14 +130,15 @@ impl TryDays for i64 {
 /// Returns the text of an instant: the time alone within the first day of the epoch and before it, the date alone
 /// where the instant is a whole day, else both.
 pub(super) fn format(millis: i64) -> String {
-    let Ok(instant) = Timestamp::from_millisecond(millis) else { return millis.to_string() };
-    let zoned = instant.to_zoned(DEFAULT_ZONE.clone());
-    let pattern = if millis < MILLIS_PER_DAY {
-        "%H:%M:%S.%3fZ"
-    } else if millis % MILLIS_PER_DAY == 0 {
-        "%Y-%m-%d"
-    } else {
-        "%Y-%m-%dT%H:%M:%S.%3fZ"
+    let (near, years) = java_text::near(millis);
+    let Ok(instant) = Timestamp::from_millisecond(near) else {
+        return millis.to_string();
     };
-    zoned.strftime(pattern).to_string()
+    let zoned = instant.to_zoned(DEFAULT_ZONE.clone());
+    if millis < MILLIS_PER_DAY {
+        return zoned.strftime("%H:%M:%S.%3fZ").to_string();
+    }
+    let year = i64::from(zoned.year()) + years;
+    let rest = if millis % MILLIS_PER_DAY == 0 { "-%m-%d" } else { "-%m-%dT%H:%M:%S.%3fZ" };
+    format!("{year:04}{}", zoned.strftime(rest))
 }

@@ -26,11 +26,17 @@ fn decode(input: &[u8]) -> Option<String> {
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
-    let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    char::decode_utf16(units).map(|item| item.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    let pairs = bytes.chunks_exact(2);
+    let is_cut = !pairs.remainder().is_empty();
+    let units = pairs.map(|pair| unit([pair[0], pair[1]]));
+    let text = char::decode_utf16(units).map(|item| item.unwrap_or(char::REPLACEMENT_CHARACTER));
+    text.chain(is_cut.then_some(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> String {
-    let units = bytes.chunks_exact(4).map(|part| unit([part[0], part[1], part[2], part[3]]));
-    units.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    let parts = bytes.chunks_exact(4);
+    let is_cut = !parts.remainder().is_empty();
+    let units = parts.map(|part| unit([part[0], part[1], part[2], part[3]]));
+    let text = units.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+    text.chain(is_cut.then_some(char::REPLACEMENT_CHARACTER)).collect()
 }

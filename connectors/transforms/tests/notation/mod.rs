@@ -60,7 +60,7 @@ fn ty(name: &str) -> Type {
     all.into_iter().find(|ty| ty.name() == name).expect("a type")
 }
 
-fn schema(json: &Json) -> Option<SchemaRef> {
+pub(crate) fn schema(json: &Json) -> Option<SchemaRef> {
     if json.is_null() {
         return None;
     }
@@ -103,7 +103,7 @@ fn float(json: &Json) -> f64 {
     }
 }
 
-fn value(json: &Json, schema: Option<&SchemaRef>) -> Value {
+pub(crate) fn value(json: &Json, schema: Option<&SchemaRef>) -> Value {
     let Some(object) = json.as_object() else { return Value::Null };
     let (kind, content) = object.iter().next().expect("a type");
     let inner = || schema.and_then(|schema| schema.value_schema.as_ref());
@@ -127,7 +127,11 @@ fn value(json: &Json, schema: Option<&SchemaRef>) -> Value {
         "map" => {
             let mut entries: Vec<(Value, Value)> = Vec::new();
             for pair in items(content) {
-                entries.push((Value::string(text(&pair[0])), value(&pair[1], inner())));
+                let key = match pair[0].as_str() {
+                    Some(text) => Value::string(text),
+                    None => value(&pair[0], schema.and_then(|schema| schema.key_schema.as_ref())),
+                };
+                entries.push((key, value(&pair[1], inner())));
             }
             Value::Map(Map { entries: in_hash_order(entries) })
         }
@@ -148,7 +152,7 @@ fn items(json: &Json) -> impl Iterator<Item = &Json> {
     json.as_array().expect("a list").iter()
 }
 
-fn unhex(text: &str) -> Bytes {
+pub(crate) fn unhex(text: &str) -> Bytes {
     let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16).expect("hex")).expect("a digit");
     text.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
@@ -174,7 +178,7 @@ pub(crate) fn show_record(record: &ConnectRecord) -> String {
     out.replace('\n', "\\n")
 }
 
-fn show_schema(schema: &Schema) -> String {
+pub(crate) fn show_schema(schema: &Schema) -> String {
     let mut out = schema.ty.name().to_owned();
     let inner = |schema: &Option<SchemaRef>| schema.as_deref().map_or_else(|| "-".to_owned(), show_schema);
     match schema.ty {
@@ -213,7 +217,7 @@ fn show_schema(schema: &Schema) -> String {
     out
 }
 
-fn show_value(value: &Value) -> String {
+pub(crate) fn show_value(value: &Value) -> String {
     let class = match value {
         Value::Null => return "null".to_owned(),
         Value::Bytes(bytes) => {
