@@ -16,6 +16,8 @@ use crate::kafka::batch::{RawBatch, RawRecord};
 use crate::kafka::client_config::{ClientKind as KafkaClient, to_librdkafka};
 use crate::preview::error::PreviewError;
 
+/// How long a broker may keep silent: somebody waits at a terminal.
+const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long reading may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait for a signal of the client.
@@ -77,6 +79,7 @@ pub(crate) async fn read_topic(
 ) -> Result<Vec<RawRecord>, PreviewError> {
     let settings = |kind| client_props(kind, worker, connector, None, props).map_err(PreviewError::config);
     let admin = Admin::new(&settings(ClientKind::WorkerAdmin)?).map_err(unreadable)?;
+    let admin = admin.with_timeout(BROKER_TIMEOUT);
     let found = admin.describe_topic(topic).await.map_err(unreadable)?;
     let partitions = match found {
         Some(found) => i32::try_from(found.partitions).unwrap_or(i32::MAX),
