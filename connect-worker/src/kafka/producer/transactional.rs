@@ -1,13 +1,14 @@
 //! The producer of source tasks that write exactly once: transactions of librdkafka behind a port, so that the loop
 //! can be tested without a broker. No call blocks a thread of the runtime.
 
+use std::ffi::CStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use connect_core::async_trait;
 use connect_core::config::Props;
 use rdkafka::ClientConfig;
-use rdkafka::error::{KafkaError as ClientError, RDKafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer as _, PurgeConfig};
 
 use crate::kafka::client_config::{ClientKind, to_librdkafka};
@@ -155,7 +156,9 @@ impl TransactionalProducer for NativeTransactionalProducer {
     }
 
     async fn commit(&self) -> Result<(), TransactionError> {
-        self.blocking(|producer| producer.inner.commit_transaction(SLICE)).await
+        let producer = Arc::clone(&self.producer);
+        let done = tokio::task::spawn_blocking(move || commit(&producer)).await;
+        done.map_err(|error| TransactionError::Fatal(error.to_string()))?
     }
 
     async fn abort(&self) -> Result<(), TransactionError> {
@@ -172,6 +175,33 @@ impl TransactionalProducer for NativeTransactionalProducer {
     }
 }
 
+/// Commits by librdkafka's own call. The one of the crate around it waits for all records first, in vain for one that
+/// was refused a place in the transaction, and never learns that.
+#[expect(unsafe_code, reason = "FFI to librdkafka; each block states why it is sound")]
+fn commit(producer: &Producer) -> Result<(), TransactionError> {
+    let limit_ms = i32::try_from(SLICE.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the pointer is that of a client which lives longer than this call.
+    let error =
+        unsafe { rdkafka_sys::rd_kafka_commit_transaction(producer.inner.client().native_ptr(), limit_ms) };
+    if error.is_null() {
+        return Ok(());
+    }
+    // SAFETY: librdkafka hands over an error that is valid until it is destroyed, which happens once, after the text
+    // was copied.
+    let (code, is_retriable, needs_abort, text) = unsafe {
+        let text = CStr::from_ptr(rdkafka_sys::rd_kafka_error_string(error)).to_string_lossy().into_owned();
+        let told = (
+            RDKafkaErrorCode::from(rdkafka_sys::rd_kafka_error_code(error)),
+            rdkafka_sys::rd_kafka_error_is_retriable(error) != 0,
+            rdkafka_sys::rd_kafka_error_txn_requires_abort(error) != 0,
+            text,
+        );
+        rdkafka_sys::rd_kafka_error_destroy(error);
+        told
+    };
+    Err(classify_step(code, is_retriable, needs_abort, text))
+}
+
 fn classify(error: ClientError, id: &str) -> TransactionError {
     match error {
         ClientError::Transaction(error)
@@ -181,23 +211,30 @@ fn classify(error: ClientError, id: &str) -> TransactionError {
                 "not authorised; the principal needs WRITE and DESCRIBE on the transactional id `{id}`"
             ))
         }
-        ClientError::Transaction(error) => classify_step(&error),
-        // Flushing before a commit took longer than one slice.
-        ClientError::Flush(RDKafkaErrorCode::OperationTimedOut) => {
-            TransactionError::Retriable("records are not acknowledged yet".to_owned())
+        ClientError::Transaction(error) => {
+            let (is_retriable, needs_abort) = (error.is_retriable(), error.txn_requires_abort());
+            classify_step(error.code(), is_retriable, needs_abort, error.to_string())
         }
         other => TransactionError::Fatal(other.to_string()),
     }
 }
 
-fn classify_step(error: &RDKafkaError) -> TransactionError {
-    let text = error.to_string();
-    match error.code() {
+fn classify_step(
+    code: RDKafkaErrorCode,
+    is_retriable: bool,
+    needs_abort: bool,
+    text: String,
+) -> TransactionError {
+    match code {
+        // Trying again does not help, and librdkafka does not say which topic it is.
+        RDKafkaErrorCode::TopicAuthorizationFailed => TransactionError::Fatal(format!(
+            "not authorised; the principal needs WRITE on the topics of the transaction: {text}"
+        )),
         RDKafkaErrorCode::Fenced
         | RDKafkaErrorCode::ProducerFenced
         | RDKafkaErrorCode::InvalidProducerEpoch => TransactionError::Fenced(text),
-        _ if error.is_retriable() => TransactionError::Retriable(text),
-        _ if error.txn_requires_abort() => TransactionError::Abortable(text),
+        _ if is_retriable => TransactionError::Retriable(text),
+        _ if needs_abort => TransactionError::Abortable(text),
         _ => TransactionError::Fatal(text),
     }
 }

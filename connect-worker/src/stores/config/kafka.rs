@@ -99,6 +99,7 @@ impl SharedReplay {
                 // A herder that is gone needs no updates.
                 updates.send(update).ok();
             }
+            replay.take_skipped()
         })
     }
 }

@@ -19,13 +19,15 @@ pub(crate) struct Replay {
     /// Task configurations that were not committed yet.
     deferred: HashMap<Arc<str>, BTreeMap<u32, Props>>,
     is_started: bool,
+    /// Why the last record was skipped.
+    skipped: Option<String>,
 }
 
 impl Replay {
     /// Returns the state before the first record.
     pub(crate) fn new() -> Self {
         let (configured, deferred) = (HashSet::new(), HashMap::new());
-        Self { offset: -1, configured, deferred, is_started: false }
+        Self { offset: -1, configured, deferred, is_started: false, skipped: None }
     }
 
     /// Ends the start-up: from now on restarts and log levels count.
@@ -38,6 +40,11 @@ impl Replay {
         self.offset
     }
 
+    /// Returns why the last record was skipped, if it was; once.
+    pub(crate) fn take_skipped(&mut self) -> Option<String> {
+        self.skipped.take()
+    }
+
     /// Takes the next record and returns the update it makes, unless it does not count.
     pub(crate) fn apply(
         &mut self,
@@ -45,16 +52,14 @@ impl Replay {
         value: Option<&Bytes>,
         offset: i64,
     ) -> Option<ConfigUpdate> {
-        let shown = || String::from_utf8_lossy(key.unwrap_or_default()).into_owned();
         let entry = match decode(key, value) {
             Decoded::Undecodable => {
-                tracing::error!(key = shown(), offset, "skipping a config record whose value is not JSON");
+                let key = String::from_utf8_lossy(key.unwrap_or_default());
+                self.skipped = Some(format!("the value of key `{key}` is not JSON"));
                 return None;
             }
             Decoded::Ignored(reason) => {
-                if let Some(reason) = reason {
-                    tracing::error!(key = shown(), offset, %reason, "skipping a config record");
-                }
+                self.skipped = reason;
                 None
             }
             Decoded::Entry(entry) => Some(entry),

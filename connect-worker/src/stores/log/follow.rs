@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::kafka::TopicReader;
 use crate::kafka::batch::RawBatch;
 use crate::kafka::port::KafkaError;
+use crate::stores::log::skips::Skips;
 use crate::stores::log::topic_log::{LogRecord, RecordHandler};
 
 /// Records taken from the client at once.
@@ -46,6 +47,7 @@ pub(super) struct Follower {
     on_record: RecordHandler,
     batch: RawBatch,
     records: u64,
+    skips: Skips,
     // Bounded by the callers of `read_to_end`, each of which waits.
     asking: Vec<Told>,
     looking_up: Option<(EndLookup, Vec<Told>)>,
@@ -61,6 +63,7 @@ impl Follower {
             on_record,
             batch,
             records: 0,
+            skips: Skips::new(Instant::now()),
             asking: Vec::new(),
             looking_up: None,
             waiting: Vec::new(),
@@ -139,14 +142,19 @@ impl Follower {
         let outcome = self.reader.poll(BATCH_RECORDS, &mut self.batch);
         for record in self.batch.records.drain(..) {
             self.records += 1;
-            (self.on_record)(LogRecord {
+            let (partition, offset) = (record.partition, record.offset);
+            let skipped = (self.on_record)(LogRecord {
                 key: record.key,
                 value: record.value,
-                partition: record.partition,
-                offset: record.offset,
+                partition,
+                offset,
                 timestamp: record.timestamp,
             });
+            if let Some(reason) = skipped {
+                self.skips.skip(Instant::now(), (&self.topic, partition, offset), &reason);
+            }
         }
+        self.skips.look(Instant::now(), &self.topic);
         outcome
     }
 

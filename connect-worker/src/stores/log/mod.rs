@@ -4,6 +4,7 @@
 
 mod follow;
 mod settings;
+mod skips;
 mod topic;
 mod topic_log;
 

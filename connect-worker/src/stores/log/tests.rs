@@ -58,7 +58,10 @@ impl Lab {
     async fn open(&self, settings: LogSettings) -> Result<(TopicLog, Seen), KafkaError> {
         let seen = Seen::default();
         let records = seen.clone();
-        let handler = Box::new(move |record| lock(&records).push(record));
+        let handler = Box::new(move |record| {
+            lock(&records).push(record);
+            None
+        });
         Ok((TopicLog::open(settings, handler).await?, seen))
     }
 

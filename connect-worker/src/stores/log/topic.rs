@@ -139,7 +139,13 @@ async fn partitions(admin: &Admin, topic: &str, absence: Option<Absence>) -> Res
             Err(error) if error.is_retriable() => {
                 tracing::warn!(%topic, %error, "looking up an internal topic is tried again");
             }
-            Err(error) => return Err(fatal(error)),
+            Err(error) => {
+                // Two rights may be missing, and giving one alone does not help.
+                return Err(match absence {
+                    Some(Absence::Refused(refusal)) => KafkaError::Fatal(format!("{error}; {refusal}")),
+                    _ => fatal(error),
+                });
+            }
         }
         // Nobody will create it any more.
         match absence {

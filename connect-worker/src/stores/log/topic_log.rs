@@ -33,8 +33,9 @@ pub struct LogRecord {
     pub timestamp: Option<i64>,
 }
 
-/// Takes the records in the order of each partition. It is called on a task of the log and must not block.
-pub type RecordHandler = Box<dyn FnMut(LogRecord) + Send>;
+/// Takes the records in the order of each partition, and returns why it skips one that it does not understand, which
+/// the log tells with the record's place. It is called on a task of the log and must not block.
+pub type RecordHandler = Box<dyn FnMut(LogRecord) -> Option<String> + Send>;
 
 /// Told when everything that was in the log at the time of the call has been handled. A log that was closed drops
 /// its end.

@@ -11,7 +11,7 @@ use crate::config::WorkerConfig;
 use crate::config::internal::InternalTopic;
 use crate::kafka::port::KafkaError;
 use crate::stores::log::{LogRecord, LogSettings, TopicLog};
-use crate::stores::offsets::OffsetStore;
+use crate::stores::offsets::{OffsetStore, json};
 
 /// Keeps offsets in a topic. Reads see everything that was in the topic when they were asked for. Dropping it closes
 /// its clients.
@@ -88,15 +88,18 @@ impl OffsetStore for KafkaOffsetStore {
     }
 }
 
-/// Takes in a record. Its bytes are copied: they may be part of a much larger answer of the broker.
-fn take(offsets: &mut Offsets, record: &LogRecord) {
-    let Some(key) = record.key.as_deref() else {
-        tracing::warn!(offset = record.offset, "ignoring a record of an offset topic without key");
-        return;
-    };
+/// Takes in a record, and returns why no connector will ever see it, if so: an offset that cannot be read does not
+/// replace one that can. Bytes are copied: they may be part of a much larger answer of the broker.
+fn take(offsets: &mut Offsets, record: &LogRecord) -> Option<String> {
+    let Some(key) = record.key.as_deref() else { return Some("it has no key".to_owned()) };
+    let shown = || String::from_utf8_lossy(key);
+    let is_known = json::decode_key(key).is_some();
     match record.value.as_deref() {
         None => drop(offsets.remove(key)),
         Some(value) => {
+            if is_known && let Err(error) = json::decode_value(value) {
+                return Some(format!("the value of key `{}` is no offset: {}", shown(), error.context()));
+            }
             let value = Bytes::copy_from_slice(value);
             match offsets.get_mut(key) {
                 Some(known) => *known = value,
@@ -104,6 +107,7 @@ fn take(offsets: &mut Offsets, record: &LogRecord) {
             }
         }
     }
+    (!is_known).then(|| format!("the key `{}` is not a connector and a partition", shown()))
 }
 
 fn lock(offsets: &Mutex<Offsets>) -> MutexGuard<'_, Offsets> {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use indexmap::IndexMap;
-use tracing::warn;
 
 use crate::stores::status::codec::{StatusKey, check_topic, decode_status, encode_status, encode_topic};
 use crate::stores::status::{RunState, Status, TopicResets};
@@ -163,23 +162,17 @@ impl StatusCache {
             && safe.as_ref().is_none_or(|status| entry.is_safe(status))
     }
 
-    /// Takes in a record of the topic. What is not understood is logged and skipped.
-    pub(crate) fn read(&mut self, key: &[u8], value: Option<&[u8]>) {
+    /// Takes in a record of the topic. Returns why one that is not understood is skipped.
+    pub(crate) fn read(&mut self, key: &[u8], value: Option<&[u8]>) -> Option<String> {
         let Some(parsed) = StatusKey::parse(key) else {
-            let key = String::from_utf8_lossy(key);
-            warn!(%key, "ignoring a record of the status topic with an unknown key");
-            return;
+            return Some(format!("the key `{}` is not known", String::from_utf8_lossy(key)));
         };
         if let StatusKey::Topic { topic, connector } = &parsed {
-            self.read_topic(connector, topic, value, &parsed);
-            return;
+            return self.read_topic(connector, topic, value, &parsed);
         }
         let status = match value.map(decode_status).transpose() {
             Ok(status) => status,
-            Err(error) => {
-                warn!(key = %parsed, %error, "ignoring a record of the status topic that is no status");
-                return;
-            }
+            Err(error) => return Some(format!("the value of key `{parsed}` is no status: {error}")),
         };
         match (parsed, status) {
             (StatusKey::Connector(connector), Some(status)) => {
@@ -202,6 +195,7 @@ impl StatusCache {
             }
             (StatusKey::Topic { .. }, _) => {}
         }
+        None
     }
 
     /// Returns a connector's state.
@@ -244,15 +238,21 @@ impl StatusCache {
         }
     }
 
-    fn read_topic(&mut self, connector: &Arc<str>, topic: &Arc<str>, value: Option<&[u8]>, key: &StatusKey) {
+    fn read_topic(
+        &mut self,
+        connector: &Arc<str>,
+        topic: &Arc<str>,
+        value: Option<&[u8]>,
+        key: &StatusKey,
+    ) -> Option<String> {
         match value.map(check_topic) {
             Some(Ok(())) => {
                 let topics = self.topics.entry(Arc::clone(connector)).or_default();
                 topics.entry(Arc::clone(topic)).or_default().is_read = true;
             }
-            Some(Err(error)) => warn!(%key, %error, "ignoring a record of the status topic that is no topic"),
+            Some(Err(error)) => return Some(format!("the value of key `{key}` is no topic: {error}")),
             None => {
-                let Some(topics) = self.topics.get_mut(connector) else { return };
+                let topics = self.topics.get_mut(connector)?;
                 let is_gone = topics.shift_remove(topic).is_some();
                 if topics.is_empty() {
                     self.topics.remove(connector);
@@ -262,6 +262,7 @@ impl StatusCache {
                 }
             }
         }
+        None
     }
 
     fn number(&mut self) -> u64 {

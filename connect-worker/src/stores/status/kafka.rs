@@ -46,9 +46,7 @@ impl KafkaStatusStore {
         let read = cache.clone();
         let on_record = Box::new(move |record: LogRecord| match &record.key {
             Some(key) => read.lock().read(key, record.value.as_deref()),
-            None => {
-                tracing::warn!(offset = record.offset, "ignoring a record of the status topic without key")
-            }
+            None => Some("it has no key".to_owned()),
         });
         let log = TopicLog::open(settings, on_record).await.map_err(|error| opening().because(error))?;
         Ok(Self::on(Arc::new(log), cache, clock))

@@ -50,7 +50,10 @@ impl Lab {
     async fn values(&self, key: &str) -> Vec<String> {
         let seen: Arc<Mutex<Vec<LogRecord>>> = Arc::default();
         let records = Arc::clone(&seen);
-        let handler = Box::new(move |record| records.lock().expect("unpoisoned").push(record));
+        let handler = Box::new(move |record| {
+            records.lock().expect("unpoisoned").push(record);
+            None
+        });
         let settings = LogSettings::of_worker(&self.worker(), InternalTopic::Statuses).expect("distributed");
         TopicLog::open(settings.read_only(), handler).await.expect("opened").close().await;
         let text = |value: Option<&bytes::Bytes>| {
@@ -266,7 +269,7 @@ async fn foreign_records_are_passed_over() {
     let lab = Lab::start().await;
     let mut a = lab.open("a").await;
     let settings = LogSettings::of_worker(&lab.worker(), InternalTopic::Statuses).expect("distributed");
-    let foreign = TopicLog::open(settings, Box::new(|_| {})).await.expect("opened");
+    let foreign = TopicLog::open(settings, Box::new(|_| None)).await.expect("opened");
     for (key, value) in
         [("status-task-c-0", "{}"), ("status-topic-x", "{}"), ("", ""), ("status-connector-c", "no")]
     {
