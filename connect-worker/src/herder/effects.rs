@@ -13,7 +13,7 @@ use crate::herder::waiters::dismiss;
 use crate::herder::work::Message;
 use crate::stores::config::{ConfigUpdate, RestartRequest};
 use crate::stores::status::RunState;
-use crate::task::{TargetState, TaskEvent, TaskReport};
+use crate::task::{TargetState, TaskEvent, TaskReport, TaskState};
 
 impl Herder {
     /// Applies a record of the config log.
@@ -163,7 +163,8 @@ impl Herder {
     /// Takes a report of a task.
     pub(crate) fn on_task_event(&mut self, event: TaskEvent) {
         let TaskEvent { id, run, report } = event;
-        let Some(slot) = self.live.get(&id.connector).and_then(|live| live.tasks.get(&id.task)) else {
+        let Some(slot) = self.live.get_mut(&id.connector).and_then(|live| live.tasks.get_mut(&id.task))
+        else {
             return;
         };
         if slot.run != run {
@@ -171,6 +172,7 @@ impl Herder {
         }
         match report {
             TaskReport::State { state, trace } => {
+                slot.has_failed = state == TaskState::Failed;
                 let status = self.status_of(&id.connector, state.into(), trace);
                 self.status.put_task(&id.connector, id.task, Some(status));
             }

@@ -105,6 +105,7 @@ impl Herder {
         slot.has = incarnation;
         slot.run = run;
         slot.is_restarting = false;
+        slot.has_failed = false;
         let (id, resolver) = (task_id(name, task), Arc::clone(&self.resolver));
         let (connector_props, task_props) = (entry.config.clone(), task_props.clone());
         let messages = self.messages.clone();
@@ -211,8 +212,12 @@ impl Herder {
         slot.phase = Phase::Down;
         slot.run = 0;
         let is_alone = self.fleet.is_none();
+        let has_failed = std::mem::take(&mut slot.has_failed);
         let states: &[RunState] = match (slot.wanted, std::mem::take(&mut slot.is_restarting)) {
             (None, _) if is_alone => &[],
+            // A task that failed has ended before: `WorkerTask` writes a state only where it ends.
+            (Some(_), true) if has_failed => &[RunState::Restarting],
+            _ if has_failed => &[],
             // What does not end in time falls silent; its next owner speaks for it.
             (_, false) if !is_alone && !has_ended => &[],
             (None, _) | (Some(_), false) => &[RunState::Unassigned],

@@ -39,6 +39,8 @@ pub(crate) struct Slot<Running> {
     pub(crate) wanted: Option<u64>,
     /// Whether the stop in progress is part of a restart with flags.
     pub(crate) is_restarting: bool,
+    /// Whether this run of a task has failed: its state stays `FAILED` when it is stopped, since nothing of it runs.
+    pub(crate) has_failed: bool,
 }
 
 /// What to do next with an instance.
@@ -54,7 +56,7 @@ pub(crate) enum Step {
 
 impl<Running> Default for Slot<Running> {
     fn default() -> Self {
-        Self { phase: Phase::Down, run: 0, has: 0, wanted: None, is_restarting: false }
+        Self { phase: Phase::Down, run: 0, has: 0, wanted: None, is_restarting: false, has_failed: false }
     }
 }
 
@@ -163,7 +165,7 @@ mod tests {
     use super::*;
 
     fn slot(phase: Phase<()>, has: u64, wanted: Option<u64>) -> Slot<()> {
-        Slot { phase, run: 0, has, wanted, is_restarting: false }
+        Slot { phase, run: 0, has, wanted, is_restarting: false, has_failed: false }
     }
 
     #[test]

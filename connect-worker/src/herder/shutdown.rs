@@ -11,7 +11,13 @@ use crate::herder::run::{Herder, StopReport};
 use crate::stores::status::RunState;
 
 /// What was stopped: a connector, or one of its tasks.
-type Stopped = (Arc<str>, Option<u32>, bool);
+type Stopped = (Arc<str>, Instance, bool);
+
+#[derive(Debug, Clone, Copy)]
+enum Instance {
+    Connector,
+    Task { number: u32, has_failed: bool },
+}
 
 impl Herder {
     /// Stops everything: tasks together within their grace, connectors within theirs. What does not end in time is
@@ -28,7 +34,7 @@ impl Herder {
         let mut stops = self.stop_all();
         while let Some(stopped) = stops.join_next().await {
             match stopped {
-                Ok((name, task, has_ended)) => self.on_last_stop(&name, task, has_ended),
+                Ok((name, instance, has_ended)) => self.on_last_stop(&name, instance, has_ended),
                 Err(_) => self.abandoned += 1,
             }
         }
@@ -48,18 +54,19 @@ impl Herder {
                 if let Phase::Up(task) = slot.phase {
                     task.stop_for(self.stop_reason(&name, number, false));
                     let name = Arc::clone(&name);
-                    stops.spawn(async move { (name, Some(number), task.join(deadline).await) });
+                    let instance = Instance::Task { number, has_failed: slot.has_failed };
+                    stops.spawn(async move { (name, instance, task.join(deadline).await) });
                 }
             }
             if let Phase::Up(actor) = live.connector.phase {
-                stops.spawn(async move { (name, None, actor.end(CONNECTOR_GRACE).await) });
+                stops.spawn(async move { (name, Instance::Connector, actor.end(CONNECTOR_GRACE).await) });
             }
         }
         stops
     }
 
     /// Notes the end of a connector or task. In a group the others can see it.
-    fn on_last_stop(&mut self, name: &Arc<str>, task: Option<u32>, has_ended: bool) {
+    fn on_last_stop(&mut self, name: &Arc<str>, instance: Instance, has_ended: bool) {
         if !has_ended {
             self.abandoned += 1;
         }
@@ -67,11 +74,13 @@ impl Herder {
             return;
         }
         let status = self.status_of(name, RunState::Unassigned, None);
-        match task {
-            None => self.status.put_connector(name, Some(status)),
-            // A task that did not end falls silent; its next owner speaks for it.
-            Some(task) if has_ended => self.status.put_task(name, task, Some(status)),
-            Some(_) => {}
+        match instance {
+            Instance::Connector => self.status.put_connector(name, Some(status)),
+            // A task that did not end falls silent; its next owner speaks for it. One that failed has said so.
+            Instance::Task { number, has_failed: false } if has_ended => {
+                self.status.put_task(name, number, Some(status));
+            }
+            Instance::Task { .. } => {}
         }
     }
 }

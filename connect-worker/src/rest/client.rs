@@ -252,7 +252,7 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.expect("the client reads");
             if answer.is_empty() {
                 // Silent, until the client gives up.
-                stream.read(&mut buffer).await.ok();
+                assert_eq!(stream.read(&mut buffer).await.unwrap_or(0), 0, "the client asks twice");
             }
             text
         });

@@ -55,11 +55,7 @@ pub(super) async fn remove_task_members(
 }
 
 /// Returns the instance ids among those present that tasks numbered `first` and above have, and none below.
-fn strays<'a>(
-    present: &'a [String],
-    first: u32,
-    instance_of: impl Fn(u32) -> Option<String>,
-) -> Vec<&'a str> {
+fn strays(present: &[String], first: u32, instance_of: impl Fn(u32) -> Option<String>) -> Vec<&str> {
     let is_kept = |id: &String| (0..first).any(|task| instance_of(task).as_ref() == Some(id));
     let is_of_task = |id: &String| {
         // An id of the user's own has no number; the first task's is that of all.

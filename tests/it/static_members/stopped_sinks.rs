@@ -1,5 +1,5 @@
 //! Sinks that are stopped: nothing of their tasks is left in their consumer group, so that their offsets can be
-//! changed at once. And the protocols of a group, each on a real run.
+//! changed at once. And what workers agree on, on real runs: the protocol of a group, and keys that are replaced.
 
 use std::{
     collections::BTreeSet,
@@ -138,4 +138,18 @@ async fn workers_of_each_protocol_share_the_work_and_tell_it_in_their_metrics() 
         let took = world.stop_and_change().await;
         assert!(took < AT_ONCE, "{protocol}: {took:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_between_workers_go_on_while_the_leader_replaces_the_key_that_signs_them() {
+    let world = World::new("keys", &[("inter.worker.key.ttl.ms", "700")]).await;
+    world.await_both().await;
+    // Every second connector runs on the worker that does not lead: it sends its task configurations, signed.
+    for number in 0..8 {
+        let name = format!("{}-{number}", world.name);
+        world.one.api().create(&name, &world.config).await;
+        world.one.api().await_task(&name, "RUNNING").await;
+    }
+    let keys = world.one.log().matches("distributing a new session key").count();
+    assert!(keys >= 3, "{keys} keys");
 }
