@@ -11,6 +11,7 @@ mod examples;
 mod file;
 mod firehose;
 mod fleet;
+mod fleet_faults;
 mod group_faults;
 mod group_member;
 mod group_support;

@@ -179,6 +179,9 @@ fn server_properties(folder: &Path, ports: [u16; 5], controller: u16) -> String 
          super.users=User:ANONYMOUS;User:{user};User:CN=worker\n\
          offsets.topic.num.partitions=5\n\
          offsets.topic.replication.factor=1\n\
+         transaction.state.log.num.partitions=5\n\
+         transaction.state.log.replication.factor=1\n\
+         transaction.state.log.min.isr=1\n\
          group.initial.rebalance.delay.ms=0\n\
          group.min.session.timeout.ms=1000\n\
          listener.name.login.connections.max.reauth.ms={}\n",

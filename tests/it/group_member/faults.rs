@@ -20,14 +20,14 @@ use kafka_protocol::{
 use super::echo::{Echo, Told, one_each, plain, settings};
 
 /// A member made of single requests, which never sends a heartbeat.
-struct Silent {
+pub(crate) struct Silent {
     connection: BrokerConnection,
     group: String,
     kind: &'static str,
 }
 
 impl Silent {
-    async fn new(bootstrap: &str, group: &str, kind: &'static str) -> Self {
+    pub(crate) async fn new(bootstrap: &str, group: &str, kind: &'static str) -> Self {
         let settings =
             ConnectionSettings::from_props(&plain(bootstrap).into_iter().collect()).expect("valid");
         let connection =
@@ -36,7 +36,7 @@ impl Silent {
     }
 
     /// Joins and leads a first round; its session ends a second later. With an instance it is a static member.
-    async fn lead(&mut self, session_ms: i32, instance: Option<&str>) -> String {
+    pub(crate) async fn lead(&mut self, session_ms: i32, instance: Option<&str>) -> String {
         let mut member = String::new();
         let joined = loop {
             let answer = self.join(session_ms, instance, &member).await;

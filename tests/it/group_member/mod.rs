@@ -5,3 +5,5 @@ mod echo;
 mod faults;
 mod listeners;
 mod mixed;
+
+pub(crate) use faults::Silent;
