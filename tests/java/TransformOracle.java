@@ -51,7 +51,7 @@ public class TransformOracle {
         out.flush();
     }
 
-    private static String result(JsonNode test) throws Exception {
+    static String result(JsonNode test) throws Exception {
         String name = "org.apache.kafka.connect.transforms." + test.get("class").asText();
         Object plugin = Class.forName(name).getDeclaredConstructor().newInstance();
         if (!test.has("record")) {
@@ -88,7 +88,7 @@ public class TransformOracle {
         return text.toString().trim();
     }
 
-    private static Map<String, String> strings(JsonNode node) {
+    static Map<String, String> strings(JsonNode node) {
         Map<String, String> map = new LinkedHashMap<>();
         for (Iterator<Map.Entry<String, JsonNode>> it = node.fields(); it.hasNext(); ) {
             Map.Entry<String, JsonNode> entry = it.next();
@@ -122,7 +122,7 @@ public class TransformOracle {
     }
 
     /** {@code "INT8"}, or an object with {@code type} and the attributes that are set. */
-    private static Schema schema(JsonNode node) {
+    static Schema schema(JsonNode node) {
         if (node == null || node.isNull()) {
             return null;
         }
@@ -169,7 +169,7 @@ public class TransformOracle {
     }
 
     /** {@code null}, or an object with the type as its only key: {@code {"i32": 1}}. */
-    private static Object value(JsonNode node, Schema schema) {
+    static Object value(JsonNode node, Schema schema) {
         if (node == null || node.isNull()) {
             return null;
         }
@@ -206,7 +206,9 @@ public class TransformOracle {
             case "map": {
                 Map<Object, Object> map = new HashMap<>();
                 for (JsonNode pair : content) {
-                    map.put(pair.get(0).asText(), value(pair.get(1), schema == null ? null : schema.valueSchema()));
+                    JsonNode key = pair.get(0);
+                    map.put(key.isTextual() ? key.asText() : value(key, schema == null ? null : schema.keySchema()),
+                        value(pair.get(1), schema == null ? null : schema.valueSchema()));
                 }
                 return map;
             }
@@ -235,7 +237,7 @@ public class TransformOracle {
         return text.toString();
     }
 
-    private static String show(Schema schema) {
+    static String show(Schema schema) {
         if (schema == null) {
             return "-";
         }
@@ -267,7 +269,7 @@ public class TransformOracle {
         return text.toString();
     }
 
-    private static String show(Object value) {
+    static String show(Object value) {
         if (value == null) {
             return "null";
         }

@@ -41,7 +41,7 @@ impl Charset {
         let text = match self {
             Charset::Utf8 => match ByteString::try_from(bytes.clone()) {
                 Ok(text) => return text,
-                Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+                Err(_) => lossy_utf8(bytes),
             },
             Charset::Latin1 => bytes.iter().map(|byte| char::from(*byte)).collect(),
             Charset::Ascii => {
@@ -83,6 +83,29 @@ impl Charset {
     }
 }
 
+/// Decodes UTF-8 as `new String(bytes, UTF_8)` does: one U+FFFD for each malformed sequence, and also one for a whole
+/// encoded surrogate, which Rust counts byte by byte.
+pub(crate) fn lossy_utf8(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    // Bytes that may still belong to a surrogate.
+    let mut left = 0;
+    for chunk in bytes.utf8_chunks() {
+        let is_rest = left > 0
+            && chunk.valid().is_empty()
+            && matches!((left, chunk.invalid()), (2, [0xA0..=0xBF]) | (1, [0x80..=0xBF]));
+        if is_rest {
+            left -= 1;
+            continue;
+        }
+        text.push_str(chunk.valid());
+        left = if chunk.invalid() == [0xED] { 2 } else { 0 };
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    text
+}
+
 fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
     let pairs = bytes.chunks_exact(2);
     let is_odd = !pairs.remainder().is_empty();
@@ -115,9 +138,11 @@ mod tests {
 
     #[test]
     fn invalid_bytes_decode_to_replacement_characters() {
-        let table: [(Charset, &'static [u8], &str); 6] = [
+        let table: [(Charset, &'static [u8], &str); 8] = [
             (Charset::Utf8, b"a\xffb\xe2\x82", "a\u{FFFD}b\u{FFFD}"),
-            (Charset::Utf8, b"\xed\xa0\x80", "\u{FFFD}\u{FFFD}\u{FFFD}"),
+            (Charset::Utf8, b"\xed\xa0\x80\x80", "\u{FFFD}\u{FFFD}"),
+            (Charset::Utf8, b"\xed\xaa", "\u{FFFD}"),
+            (Charset::Utf8, b"\xed\xbe\xbf9\x9b8", "\u{FFFD}9\u{FFFD}8"),
             (Charset::Ascii, b"a\x80", "a\u{FFFD}"),
             (Charset::Latin1, b"\xe9", "é"),
             (Charset::Utf16, b"\xff\xfea\0", "a"),
