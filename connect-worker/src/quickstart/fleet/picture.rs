@@ -15,6 +15,8 @@ pub(super) struct WorkerView {
     pub(super) id: String,
     /// What is to be said about its process.
     pub(super) process: String,
+    /// Whether the process is there.
+    pub(super) is_up: bool,
     /// Its metrics, when it answers.
     pub(super) metrics: Option<String>,
 }
@@ -63,8 +65,12 @@ impl Pictures {
                 let lag = total(metrics, MetricId::LagRecords);
                 format!("{:.0} records/s, lag {lag:.0}", self.rate(&worker.id, metrics, now))
             }
-            None if share.is_some() => "no answer; its work moves when its session ends".to_owned(),
-            None => "no answer".to_owned(),
+            None if share.is_some() && worker.is_up => {
+                "no answer; its work moves when its session ends".to_owned()
+            }
+            None if share.is_some() => "its work moves when its session ends".to_owned(),
+            None if worker.is_up => "no answer yet".to_owned(),
+            None => "its work is elsewhere".to_owned(),
         };
         format!("\n{}  {}  {facts}\n{}", worker.id, worker.process, share_lines(share))
     }
@@ -104,7 +110,9 @@ fn shares(statuses: &Value) -> (BTreeMap<String, Share>, BTreeMap<String, usize>
         "RUNNING" => name.to_owned(),
         state => format!("{name} ({})", state.to_lowercase()),
     };
-    for (name, connector) in statuses.as_object().into_iter().flatten() {
+    // Workers list connectors in the order of a hash map.
+    let by_name: BTreeMap<&String, &Value> = statuses.as_object().into_iter().flatten().collect();
+    for (name, connector) in by_name {
         let status = &connector["status"];
         let instance = &status["connector"];
         let share = shares.entry(text(instance, "worker_id")).or_default();
@@ -135,6 +143,10 @@ mod tests {
         let task =
             |id: u32, state: &str, worker: &str| json!({"id": id, "state": state, "worker_id": worker});
         let statuses = json!({
+            "zeta": {"status": {
+                "connector": {"state": "RUNNING", "worker_id": "h:1"},
+                "tasks": [],
+            }},
             "logs": {"status": {
                 "connector": {"state": "RUNNING", "worker_id": "h:1"},
                 "tasks": [task(0, "RUNNING", "h:2")],
@@ -153,6 +165,7 @@ mod tests {
         let view = |id: &str, process: &str, records: Option<u32>| WorkerView {
             id: id.to_owned(),
             process: process.to_owned(),
+            is_up: process != "killed",
             metrics: records.map(metrics),
         };
         let (mut pictures, start) = (Pictures::default(), Instant::now());
@@ -161,13 +174,13 @@ mod tests {
             [view("h:1", "pid 5", Some(210)), view("h:2", "killed", None), view("h:3", "pid 7", Some(0))];
         assert_eq!(
             pictures.draw(&workers, &statuses, start + Duration::from_secs(2)),
-            "2 of 3 workers, 2 connectors, 4 tasks: 1 failed, 3 running\n\
+            "2 of 3 workers, 3 connectors, 4 tasks: 1 failed, 3 running\n\
              \n\
              h:1  pid 5  100 records/s, lag 7\n    \
-             connectors 1: logs\n    \
+             connectors 2: logs, zeta\n    \
              tasks      2: sink 0 1 (failed)\n\
              \n\
-             h:2  killed  no answer; its work moves when its session ends\n    \
+             h:2  killed  its work moves when its session ends\n    \
              connectors 1: sink (paused)\n    \
              tasks      2: logs 0, sink 2\n\
              \n\
@@ -178,10 +191,11 @@ mod tests {
 
     #[test]
     fn before_anybody_answers_the_picture_is_empty() {
-        let worker = WorkerView { id: "h:1".to_owned(), process: "pid 5".to_owned(), metrics: None };
+        let worker =
+            WorkerView { id: "h:1".to_owned(), process: "pid 5".to_owned(), is_up: true, metrics: None };
         assert_eq!(
             Pictures::default().draw(&[worker], &Value::Null, Instant::now()),
-            "0 of 1 workers, 0 connectors, 0 tasks: none yet\n\nh:1  pid 5  no answer\n    runs nothing\n"
+            "0 of 1 workers, 0 connectors, 0 tasks: none yet\n\nh:1  pid 5  no answer yet\n    runs nothing\n"
         );
     }
 }

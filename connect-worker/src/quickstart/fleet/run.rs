@@ -122,7 +122,12 @@ async fn picture(crew: &Crew, pictures: &mut Pictures, now: Instant) -> String {
             let answer = scrape::get(seat.rest, "/connectors?expand=status").await;
             statuses = answer.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         }
-        views.push(WorkerView { id: seat.rest.to_string(), process: process(seat, now), metrics });
+        views.push(WorkerView {
+            id: seat.rest.to_string(),
+            process: process(seat, now),
+            is_up: seat.id().is_some(),
+            metrics,
+        });
     }
     pictures.draw(&views, &statuses, now)
 }
