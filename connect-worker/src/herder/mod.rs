@@ -32,7 +32,7 @@ mod tests;
 mod waiters;
 mod work;
 
-pub use crate::stores::config::{ConfigRecord, MemoryConfigStore, RestartRequest};
+pub use crate::stores::config::{ConfigRecord, MemoryConfigStore, RestartRequest, SessionKey};
 pub use crate::stores::status::{MemoryStatusStore, RunState, Status};
 pub use command::{CreateRequest, Modified};
 pub use door::{HerderDoor, door};

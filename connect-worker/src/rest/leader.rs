@@ -7,13 +7,12 @@ use connect_core::config::Props;
 use serde_json::json;
 
 use crate::herder::ports::LeaderClient;
-use crate::herder::{HerderError, HerderErrorKind};
+use crate::herder::{HerderError, HerderErrorKind, SessionKey};
 use crate::rest::answer::encoded;
 use crate::rest::body::configs_json;
 use crate::rest::caller::connector_path;
 use crate::rest::error::RestError;
 use crate::rest::peers::Peers;
-use crate::stores::config::SessionKey;
 
 impl Peers {
     async fn tell(
