@@ -145,3 +145,19 @@ fn texts_read_back_what_was_written() {
         assert_eq!(parse_string(&written).value, parse_string(text).value, "{written}");
     }
 }
+
+#[test]
+fn quoted_texts_are_dates_as_a_whole_or_not_at_all() {
+    assert_eq!(shown(r#"["2024-02-29{\"a\":1}"]"#), r#"[STRING] [2024-02-29{\"a\":1}]"#);
+    assert_eq!(shown(r#"["10:00:00.000Z{x}"]"#), "[STRING] [10:00:00.000Z{x}]");
+    assert!(shown(r#"["2024-02-29"]"#).starts_with("[Date] "));
+}
+
+#[test]
+fn years_of_five_digits_and_exponents_are_read_as_by_the_jvm() {
+    for (text, millis) in
+        [("20397-03-0", 581_505_004_800_000), ("92024-2-29", 2_841_834_844_800_000), ("00:00:00.0E0Z", 0)]
+    {
+        assert_eq!(parse_string(text).value, Value::Date(millis), "{text}");
+    }
+}
