@@ -179,7 +179,7 @@ impl Scene {
             { "partition": { "filename": "/tmp/ä\u{1f}\"\\/é😀\u{7f}\u{2028}" }, "offset": { "position": 0 } },
             { "partition": { "filename": "a", "table": "t", "db": "d", "server": null, "schema": 1, "x": true },
               "offset": { "position": 9_007_199_254_740_993_i64, "more": 1e7, "small": 1.0e-5, "n": null, "flag": false } },
-            { "partition": { "zeta": 1.5, "alpha": -0.0, "filename": "b", "Aa": 1, "BB": 2, "C#": 3 },
+            { "partition": { "zeta": 1.5, "alpha": 0.5, "filename": "b", "Aa": 1, "BB": 2, "C#": 3 },
               "offset": { "position": 1 } },
             { "partition": { "filename": "gone" }, "offset": { "position": 1 } },
             { "partition": { "filename": "gone" }, "offset": null },
