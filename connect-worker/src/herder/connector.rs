@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::transformer::Transformed;
 use crate::herder::ports::ConfigResolver;
 use crate::herder::reconfigure::max_tasks;
 use crate::herder::work::Message;
@@ -72,6 +73,8 @@ pub(crate) struct Generated {
 /// What an actor tells the herder.
 #[derive(Debug)]
 pub(crate) enum ConnectorReport {
+    /// The configuration to start with is resolved: time after which values must be read again, by path.
+    Resolved { ttls: Vec<(String, Duration)> },
     /// A state was reached.
     State(RunState),
     /// The connector failed. `message` is for those who asked for the change, if any did.
@@ -265,9 +268,11 @@ impl Actor {
         let (resolver, raw) = (Arc::clone(&self.spec.resolver), self.spec.raw.clone());
         let context =
             ConnectorContext { name: Arc::clone(&self.spec.name), handle: Arc::new(self.reporter.clone()) };
-        let abandon = self.abandon.clone();
+        let (abandon, reporter) = (self.abandon.clone(), self.reporter.clone());
         let started = self.call(move |connector, runtime| {
-            let resolved = resolver.resolve(&raw)?;
+            let Transformed { props: resolved, ttls, .. } = resolver.transform(&raw)?;
+            // Told first: a start that fails with these values is tried again with others.
+            reporter.report(ConnectorReport::Resolved { ttls });
             runtime.block_on(until(&abandon, connector.get_mut().start(context, &resolved)))?;
             Ok(resolved)
         });

@@ -20,6 +20,9 @@ impl Herder {
     pub(crate) fn on_update(&mut self, update: ConfigUpdate) {
         self.state.offset = update.offset;
         if let Some(change) = update.record.and_then(|record| self.state.apply(record)) {
+            if let Change::Added(name) | Change::Configured(name) | Change::Deleted(name) = &change {
+                self.reloads.forget(name);
+            }
             if self.fleet.is_some() { self.on_fleet_change(change) } else { self.on_change(change) }
         }
         if self.inbox.updates.is_empty() {
@@ -59,6 +62,17 @@ impl Herder {
             // Of groups only.
             Change::SessionKey(_) | Change::Level { .. } => {}
         }
+    }
+
+    /// Has the local instance of a connector start again with what is configured now. Its tasks go on until they
+    /// change too.
+    pub(crate) fn bounce_connector(&mut self, name: &Arc<str>) {
+        let incarnation = self.next_number();
+        let Some(live) = self.live.get_mut(name).filter(|live| live.connector.wanted.is_some()) else {
+            return;
+        };
+        live.connector.wanted = Some(incarnation);
+        self.reconcile(name);
     }
 
     fn on_tasks(&mut self, name: &Arc<str>) {
@@ -131,6 +145,12 @@ impl Herder {
     fn on_connector_report(&mut self, name: &Arc<str>, run: u64, report: ConnectorReport) {
         let Some(live) = self.live.get_mut(name).filter(|live| live.connector.run == run) else { return };
         match report {
+            // The values of a configuration that was replaced meanwhile do not count.
+            ConnectorReport::Resolved { ttls } => {
+                if live.connector.wanted == Some(live.connector.has) {
+                    self.schedule_reloads(name, ttls);
+                }
+            }
             ConnectorReport::State(state) => {
                 let target = match state {
                     RunState::Running => TargetState::Started,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_core::config::Props;
 use connect_core::error::ConnectError;
 use connect_core::plugin::Factory;
 use connect_core::task::TaskId;
@@ -15,7 +14,7 @@ use crate::herder::connector::{AnyConnector, ConnectorActor, ConnectorSpec};
 use crate::herder::fleet::FencingDoor;
 use crate::herder::live::{Generation, Phase};
 use crate::herder::run::Herder;
-use crate::herder::work::Message;
+use crate::herder::work::{Message, ReadyTask};
 use crate::stores::status::RunState;
 use crate::task::{ExactlyOnce, StopReason, TargetState, TaskKind, TaskSpec};
 
@@ -110,17 +109,17 @@ impl Herder {
         let (connector_props, task_props) = (entry.config.clone(), task_props.clone());
         let messages = self.messages.clone();
         self.work.spawn_blocking(move || {
-            let resolve = || Ok((resolver.resolve(&connector_props)?, resolver.resolve(&task_props)?));
+            let resolve = || {
+                let connector = resolver.transform(&connector_props)?;
+                let task = resolver.transform(&task_props)?;
+                let ttls = [connector.ttls, task.ttls].concat();
+                Ok(ReadyTask { connector_props: connector.props, task_props: task.props, ttls })
+            };
             messages.send(Message::TaskReady { id, run, resolved: resolve() }).ok();
         });
     }
 
-    pub(crate) fn on_task_ready(
-        &mut self,
-        id: &TaskId,
-        run: u64,
-        resolved: Result<(Props, Props), ConnectError>,
-    ) {
+    pub(crate) fn on_task_ready(&mut self, id: &TaskId, run: u64, resolved: Result<ReadyTask, ConnectError>) {
         let kind = match self.plugin(&id.connector).map(|plugin| &plugin.factory) {
             Some(Factory::Source(_)) => TaskKind::Source,
             _ => TaskKind::Sink,
@@ -140,7 +139,7 @@ impl Herder {
             generation: self.state.legacy(&id.connector).generation,
         });
         match resolved {
-            Ok((connector_props, task_props)) => {
+            Ok(ReadyTask { connector_props, task_props, ttls }) => {
                 let target = if target == Some(TargetState::Started) {
                     TargetState::Started
                 } else {
@@ -159,6 +158,7 @@ impl Herder {
                     exactly_once,
                 };
                 slot.phase = Phase::Up(self.spawner.start(spec, self.task_events.clone()));
+                self.schedule_reloads(&id.connector, ttls);
             }
             Err(error) => {
                 slot.phase = Phase::Down;

@@ -21,6 +21,7 @@ pub mod ports;
 mod queries;
 mod raw;
 mod reconfigure;
+mod reloads;
 mod requests;
 mod restart;
 mod run;

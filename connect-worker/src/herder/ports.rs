@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
+use crate::config::transformer::Transformed;
 use crate::herder::error::HerderError;
 use crate::stores::config::SessionKey;
 use crate::task::{TaskEvent, TaskHandle, TaskSpec};
@@ -75,11 +76,19 @@ pub trait PluginCatalog: Send + Sync {
 
 /// Puts the values of `${…}` references into a configuration. May read files: called off the herder.
 pub trait ConfigResolver: Send + Sync {
-    /// Returns the configuration with all references resolved.
+    /// Returns the configuration with all references resolved, and when their values must be read again.
     ///
     /// # Errors
     /// Fails when a provider cannot read its data.
-    fn resolve(&self, props: &Props) -> Result<Props, ConnectError>;
+    fn transform(&self, props: &Props) -> Result<Transformed, ConnectError>;
+
+    /// Returns the configuration with all references resolved.
+    ///
+    /// # Errors
+    /// As above.
+    fn resolve(&self, props: &Props) -> Result<Props, ConnectError> {
+        self.transform(props).map(|transformed| transformed.props)
+    }
 }
 
 /// Why offsets of a consumer group cannot be changed.

@@ -16,6 +16,7 @@ use crate::herder::fleet::{Fleet, FleetPorts};
 use crate::herder::handle::Told;
 use crate::herder::live::Live;
 use crate::herder::ports::{ConfigResolver, OffsetStore, SinkOffsets, TaskSpawner};
+use crate::herder::reloads::Reloads;
 use crate::herder::stage::StageClock;
 use crate::herder::state::ClusterState;
 use crate::herder::work::Message;
@@ -98,6 +99,8 @@ pub struct Herder {
     pub(crate) failure: Option<String>,
     /// Requested restarts that were read and not begun, the one of the highest impact for each connector.
     pub(crate) restarts: BTreeMap<Arc<str>, RestartRequest>,
+    /// Restarts for values of config providers that run out.
+    pub(crate) reloads: Reloads,
     last_number: u64,
     pub(crate) inbox: Inbox,
 }
@@ -163,6 +166,7 @@ impl Herder {
             fleet,
             failure: None,
             restarts: BTreeMap::new(),
+            reloads: Reloads::default(),
             last_number: 0,
             inbox,
         }
@@ -180,7 +184,10 @@ impl Herder {
                 Input::TaskEvent(event) => self.on_task_event(event),
                 Input::Command(command) => self.on_command(command),
                 Input::Group(event) => self.on_group_event(event),
-                Input::Tick => self.on_tick(),
+                Input::Tick => {
+                    self.on_tick();
+                    self.restart_expired();
+                }
                 Input::WorkDone => {}
             }
             self.go_on_releasing();
@@ -193,7 +200,8 @@ impl Herder {
 
     async fn next_input(&mut self, stop: &CancellationToken) -> Input {
         let inbox = &mut self.inbox;
-        let due = self.fleet.as_ref().and_then(|fleet| fleet.next_due());
+        let fleet_due = self.fleet.as_ref().and_then(|fleet| fleet.next_due());
+        let due = [fleet_due, self.reloads.next()].into_iter().flatten().min();
         tokio::select! {
             biased; // Stop first; then what happened, updates before all; then what is asked, on the newest state.
             () = stop.cancelled() => Input::Stop,

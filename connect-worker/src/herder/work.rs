@@ -1,6 +1,7 @@
 //! Work that the herder gives away, and the messages by which it comes back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use connect_core::config::Props;
 use connect_core::error::ConnectError;
@@ -15,8 +16,8 @@ pub(crate) enum Message {
     Connector { name: Arc<str>, run: u64, report: ConnectorReport },
     /// A connector instance ended, or was abandoned.
     ConnectorStopped { name: Arc<str>, run: u64, has_ended: bool },
-    /// A task's configurations, connector's first, are resolved.
-    TaskReady { id: TaskId, run: u64, resolved: Result<(Props, Props), ConnectError> },
+    /// A task's configurations are resolved.
+    TaskReady { id: TaskId, run: u64, resolved: Result<ReadyTask, ConnectError> },
     /// A task ended, or was abandoned.
     TaskStopped { id: TaskId, run: u64, has_ended: bool },
     /// It is time to generate task configurations again.
@@ -25,4 +26,12 @@ pub(crate) enum Message {
     TasksNotStored { name: Arc<str>, error: ConnectError },
     /// Of groups only.
     Fleet(FleetMessage),
+}
+
+/// What a task is started with.
+pub(crate) struct ReadyTask {
+    pub(crate) connector_props: Props,
+    pub(crate) task_props: Props,
+    /// Time after which values in them must be read again, by path.
+    pub(crate) ttls: Vec<(String, Duration)>,
 }

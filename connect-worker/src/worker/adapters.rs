@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
 use crate::config::clients::sink_group;
+use crate::config::transformer::Transformed;
 use crate::config::{ClientKind, ConfigTransformer, WorkerConfig, client_props};
 use crate::herder::ports::{
     ConfigResolver, LevelSetter, OffsetStore, PluginCatalog, RawProps, SinkOffsets, SinkOffsetsError,
@@ -36,8 +37,8 @@ impl TaskSpawner for Spawner {
 }
 
 impl ConfigResolver for ConfigTransformer {
-    fn resolve(&self, props: &Props) -> Result<Props, ConnectError> {
-        self.transform(props).map(|transformed| transformed.props)
+    fn transform(&self, props: &Props) -> Result<Transformed, ConnectError> {
+        ConfigTransformer::transform(self, props)
     }
 }
 

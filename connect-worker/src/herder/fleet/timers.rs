@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::herder::reloads::due_after;
+
 /// Something that is due once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
@@ -27,10 +29,7 @@ pub(crate) struct Timers(BTreeMap<Timer, Instant>);
 impl Timers {
     /// Has something be due after a wait, instead of the time it was due before.
     pub(crate) fn set(&mut self, timer: Timer, wait: Duration) {
-        let now = Instant::now();
-        // A wait beyond what the clock can tell is one of about thirty years.
-        let due = now.checked_add(wait).unwrap_or(now + Duration::from_secs(1_000_000_000));
-        self.0.insert(timer, due);
+        self.0.insert(timer, due_after(Instant::now(), wait));
     }
 
     /// Has something not be due any more.

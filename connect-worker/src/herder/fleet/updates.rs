@@ -25,16 +25,6 @@ impl Herder {
         }
     }
 
-    /// Has the local instance of a connector run with its new configuration. Its tasks go on until they change too.
-    fn bounce_connector(&mut self, name: &Arc<str>) {
-        let incarnation = self.next_number();
-        let Some(live) = self.live.get_mut(name).filter(|live| live.connector.wanted.is_some()) else {
-            return;
-        };
-        live.connector.wanted = Some(incarnation);
-        self.reconcile(name);
-    }
-
     fn on_deleted(&mut self, name: &Arc<str>) {
         let Some(fleet) = self.fleet.as_mut() else { return };
         fleet.applied.remove(name);

@@ -1,6 +1,7 @@
 //! The herder with connectors and tasks that only pretend: what hangs or fails must not hold up anything else.
 
 pub(crate) mod pretend;
+mod reloads;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::herder::ports::ConfigResolver;
 use crate::herder::tests::pretend::{Nothing, PretendTasks, config, registry};
 use crate::herder::{
     CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, InitialState, MemoryConfigStore,
@@ -23,11 +25,11 @@ struct Place {
 }
 
 /// Returns a herder that has begun nothing.
-fn herder(tasks: &Arc<PretendTasks>) -> (Herder, HerderHandle) {
+fn herder(tasks: &Arc<PretendTasks>, resolver: Arc<dyn ConfigResolver>) -> (Herder, HerderHandle) {
     let (config, updates) = MemoryConfigStore::new();
     let ports = Ports {
         registry: registry(),
-        resolver: Arc::new(Nothing),
+        resolver,
         spawner: Arc::clone(tasks) as _,
         config: Box::new(config),
         updates,
@@ -49,8 +51,12 @@ fn herder(tasks: &Arc<PretendTasks>) -> (Herder, HerderHandle) {
 
 impl Place {
     fn start() -> Self {
+        Self::with(Arc::new(Nothing))
+    }
+
+    fn with(resolver: Arc<dyn ConfigResolver>) -> Self {
         let tasks = Arc::new(PretendTasks::default());
-        let (herder, handle) = herder(&tasks);
+        let (herder, handle) = herder(&tasks, resolver);
         let stop = CancellationToken::new();
         let running = tokio::spawn(herder.run(stop.clone()));
         Self { handle, tasks, stop, running }
@@ -167,7 +173,7 @@ async fn failed_generation_is_answered_and_tried_again() {
 
 #[tokio::test]
 async fn of_restarts_that_wait_the_one_of_the_highest_impact_is_carried_out() {
-    let (mut herder, _handle) = herder(&Arc::default());
+    let (mut herder, _handle) = herder(&Arc::default(), Arc::new(Nothing));
     let request = |name: &str, only_failed, include_tasks| RestartRequest {
         connector: name.into(),
         only_failed,

@@ -1,6 +1,8 @@
 //! Connectors, tasks and surroundings that only pretend.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use connect_core::async_trait;
 use connect_core::config::{ConfigDef, Props};
@@ -13,6 +15,7 @@ use connect_core::task::SourceTask;
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
+use crate::config::transformer::Transformed;
 use crate::herder::HerderError;
 use crate::herder::ports::{
     ConfigResolver, OffsetStore, PluginCatalog, RawProps, SinkOffsets, SinkOffsetsError, TaskSpawner,
@@ -120,8 +123,45 @@ impl TaskSpawner for PretendTasks {
 pub(crate) struct Nothing;
 
 impl ConfigResolver for Nothing {
+    fn transform(&self, props: &Props) -> Result<Transformed, ConnectError> {
+        Ok(Transformed { props: props.clone(), ..Transformed::default() })
+    }
+}
+
+/// How long the values of [`Rotating`] hold.
+pub(crate) const TTL: Duration = Duration::from_secs(3600);
+
+/// Answers every reference with the same value, which holds for a while, and counts what is started with it.
+#[derive(Default)]
+pub(crate) struct Rotating {
+    value: Mutex<String>,
+    pub(crate) asked: AtomicUsize,
+}
+
+impl Rotating {
+    pub(crate) fn set(&self, value: &str) {
+        value.clone_into(&mut self.value.lock().expect("unpoisoned"));
+    }
+
+    fn look_up(&self, props: &Props) -> Transformed {
+        let mut transformed = Transformed { props: props.clone(), ..Transformed::default() };
+        for text in transformed.props.values_mut().filter(|text| text.starts_with("${")) {
+            let path = text.split(':').nth(1).expect("a path").to_owned();
+            transformed.ttls.push((path, TTL));
+            text.clone_from(&self.value.lock().expect("unpoisoned"));
+        }
+        transformed
+    }
+}
+
+impl ConfigResolver for Rotating {
+    fn transform(&self, props: &Props) -> Result<Transformed, ConnectError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Ok(self.look_up(props))
+    }
+
     fn resolve(&self, props: &Props) -> Result<Props, ConnectError> {
-        Ok(props.clone())
+        Ok(self.look_up(props).props)
     }
 }
 

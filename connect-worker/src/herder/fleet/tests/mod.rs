@@ -2,6 +2,7 @@
 
 mod coordinator;
 mod log;
+mod reloads;
 mod simulation;
 mod town;
 

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::herder::fleet::tests::coordinator::{Coordinator, Membership};
 use crate::herder::fleet::tests::log::{SharedLog, SharedStatus};
 use crate::herder::fleet::{FleetPorts, FleetSettings, KeySettings};
-use crate::herder::ports::{LeaderClient, LevelSetter, ProducerFencer, TaskSpawner};
+use crate::herder::ports::{ConfigResolver, LeaderClient, LevelSetter, ProducerFencer, TaskSpawner};
 use crate::herder::tests::pretend::{Nothing, config, registry};
 use crate::herder::{
     CreateRequest, Herder, HerderError, HerderHandle, HerderSettings, Ports, StopReport, door,
@@ -183,6 +183,8 @@ pub(super) struct Town {
     pub(super) log: SharedLog,
     pub(super) status: SharedStatus,
     pub(super) registry: SharedRegistry,
+    /// Resolver of all workers that are started.
+    pub(super) resolver: Arc<dyn ConfigResolver>,
     streets: Streets,
     next_worker: usize,
 }
@@ -194,6 +196,7 @@ impl Town {
             log: SharedLog::default(),
             status: SharedStatus::default(),
             registry: SharedRegistry::default(),
+            resolver: Arc::new(Nothing),
             streets: Streets::default(),
             next_worker: 0,
         }
@@ -228,7 +231,7 @@ impl Town {
         let tasks = TownTasks { worker: name.clone(), registry: Arc::clone(&self.registry) };
         let ports = Ports {
             registry: registry(),
-            resolver: Arc::new(Nothing),
+            resolver: Arc::clone(&self.resolver),
             spawner: Arc::new(tasks),
             config: Box::new(store),
             updates,
