@@ -95,7 +95,7 @@ async fn a_group_that_speaks_no_common_protocol_is_left_as_it_is() {
     let name = format!("joining group `{}`", group.name());
     assert_holds(
         last_error(&log),
-        &[&name, "its members speak `sessioned`", "default", "`connect.protocol`"],
+        &[&name, "its members speak `sessioned`, and this worker offers `default`;", "`connect.protocol`"],
     );
     assert_untouched(&broker, &group);
     // The very same worker finds its place where the protocols meet.

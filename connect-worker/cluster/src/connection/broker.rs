@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::connection::{
-    BrokerAddress, ConnectionError, ConnectionSettings, ErrorKind,
+    BrokerAddress, ConnectionError, ConnectionSettings, ErrorKind, quoted,
     sasl::Sasl,
     tls,
     transport::{self, Stream},
@@ -194,8 +194,8 @@ impl BrokerConnection {
         let cause = match ResponseError::try_from_code(answer.error_code) {
             None => return Ok(()),
             Some(ResponseError::UnsupportedSaslMechanism) => {
-                let offered: Vec<&str> = answer.mechanisms.iter().map(|name| &**name).collect();
-                format!("the listener offers {offered:?} only; check `sasl.mechanism`")
+                let offered = quoted(answer.mechanisms.iter().map(|name| &**name));
+                format!("the listener offers only {offered}; check `sasl.mechanism`")
             }
             Some(ResponseError::IllegalSaslState) => {
                 "the listener wants no login; set `security.protocol` to \

@@ -50,3 +50,18 @@ impl ConnectionError {
         !matches!(self.kind, Config | Authentication | Tls | Unsupported)
     }
 }
+
+/// Returns names as texts give them: in backticks, with commas between.
+pub(crate) fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_in_backticks() {
+        assert_eq!(quoted(["PLAIN", "GSSAPI"].into_iter()), "`PLAIN`, `GSSAPI`");
+    }
+}

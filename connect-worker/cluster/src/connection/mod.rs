@@ -26,3 +26,4 @@ pub use settings::ConnectionSettings;
 pub use stores::trusted_pem;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use error::quoted;

@@ -1,5 +1,6 @@
 //! A look at a group from outside.
 
+use kafka_protocol::error::ResponseError;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -38,6 +39,14 @@ pub async fn describe_group(
                     state,
                     protocol: described.protocol_data.to_string(),
                     members,
+                });
+            }
+            // Brokers since 4.0 say so; those before tell of a dead group. One without members is soon forgotten.
+            Err(GroupError::Refused { code, .. }) if code == ResponseError::GroupIdNotFound.code() => {
+                return Ok(GroupDescription {
+                    state: "Dead".to_owned(),
+                    protocol: String::new(),
+                    members: Vec::new(),
                 });
             }
             Err(error) => error,

@@ -15,6 +15,7 @@ use kafka_protocol::{
 use tokio::time::timeout;
 
 use crate::{
+    connection::quoted,
     membership::{
         coordinator::Coordinator,
         error::GroupError,
@@ -200,9 +201,9 @@ async fn other_protocols(coordinator: &mut Coordinator, settings: &GroupSettings
             described.protocol_type
         ),
         Ok(described) => format!(
-            "its members speak `{}`, and this worker offers {:?}",
+            "its members speak `{}`, and this worker offers {}",
             described.protocol_data,
-            settings.protocol.offered().iter().map(|protocol| protocol.name()).collect::<Vec<_>>()
+            quoted(settings.protocol.offered().iter().map(|protocol| protocol.name()))
         ),
         Err(_) => "its members speak other protocols".to_owned(),
     };
