@@ -18,8 +18,14 @@ use crate::stores::config::codec::{Entry, encode};
 
 /// How long a claim may take (`max.block.ms` of the Java producer).
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long nobody is told of a claim that waits, and how long it is not told again.
+const CLAIM_SILENCE: Duration = Duration::from_secs(15);
 /// Pause between two attempts of a step.
 const STEP_RETRY: Duration = Duration::from_millis(50);
+const WAITING: &str = "claiming the right to write the config topic: no answer of the transaction coordinator; until it \
+                       answers no connector is made, changed or restarted. Are all partitions of `__transaction_state` \
+                       online, and can it be made: `transaction.state.log.replication.factor` and \
+                       `transaction.state.log.min.isr` of the brokers must not exceed their number";
 const UNCLAIMED: &str = "Cannot produce to config topic without claiming write privileges first";
 const FENCED: &str = "Failed to write to config topic; this may be due to a transient error and the request can be \
                       safely retried";
@@ -48,10 +54,15 @@ impl Leader {
         };
         let producer = (self.producers)(&self.props).map_err(|error| failed(error.to_string()))?;
         let deadline = Instant::now() + CLAIM_TIMEOUT;
+        let mut silent_until = Instant::now() + CLAIM_SILENCE;
         loop {
             match producer.init().await {
                 Ok(()) => break,
-                Err(TransactionError::Retriable(_)) if Instant::now() < deadline => {
+                Err(TransactionError::Retriable(reason)) if Instant::now() < deadline => {
+                    if Instant::now() >= silent_until {
+                        silent_until = Instant::now() + CLAIM_SILENCE;
+                        tracing::warn!(topic = %self.topic, %reason, "{WAITING}");
+                    }
                     tokio::time::sleep(STEP_RETRY).await;
                 }
                 Err(error) => {
@@ -130,4 +141,87 @@ async fn transaction(
     // A commit waits for every record, and fails with one that was not written.
     drop(producer.take_deliveries());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::kafka::producer::Delivery;
+
+    /// A producer whose coordinator answers after a number of attempts of two seconds each.
+    struct Slow(Mutex<usize>);
+
+    #[async_trait]
+    impl TransactionalProducer for Slow {
+        async fn init(&self) -> Result<(), TransactionError> {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let mut left = self.0.lock().expect("unpoisoned");
+            *left = left.saturating_sub(1);
+            if *left == 0 { Ok(()) } else { Err(TransactionError::Retriable("nobody answers".to_owned())) }
+        }
+
+        fn begin(&self) -> Result<(), TransactionError> {
+            Ok(())
+        }
+
+        fn send(&self, _record: &OutgoingRecord<'_>, _token: usize) -> Result<(), SendError> {
+            Ok(())
+        }
+
+        fn take_deliveries(&self) -> Vec<Delivery> {
+            Vec::new()
+        }
+
+        async fn delivered(&self) {}
+
+        async fn commit(&self) -> Result<(), TransactionError> {
+            Ok(())
+        }
+
+        async fn abort(&self) -> Result<(), TransactionError> {
+            Ok(())
+        }
+
+        async fn close(self: Box<Self>) {}
+    }
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("unpoisoned").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Claims, and returns whether it worked and how often it was told that it waits, and why.
+    async fn claimed_after(attempts: usize) -> (bool, usize) {
+        let page = Page::default();
+        let output = page.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || output.clone()).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let producers: TransactionalProducers = Arc::new(move |_| Ok(Box::new(Slow(Mutex::new(attempts)))));
+        let mut leader = Leader::new(&"configs".into(), &Props::new(), producers);
+        let is_claimed = leader.claim().await.is_ok();
+        let text = String::from_utf8(page.0.lock().expect("unpoisoned").clone()).expect("text");
+        let told = text.lines().filter(|line| line.contains("WARN") && line.contains("__transaction_state"));
+        (is_claimed, told.filter(|line| line.contains("nobody answers")).count())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_that_waits_says_so_every_quarter_of_a_minute() {
+        assert_eq!(claimed_after(5).await, (true, 0));
+        assert_eq!(claimed_after(20).await, (true, 2));
+        assert_eq!(claimed_after(1000).await, (false, 3));
+    }
 }
