@@ -35,12 +35,6 @@ pub(super) struct KeyErrors {
     pub(super) errors: Vec<String>,
 }
 
-impl KeyErrors {
-    pub(super) fn new(key: &str, errors: &[String]) -> Self {
-        Self { key: key.to_owned(), errors: errors.to_vec() }
-    }
-}
-
 /// The worker file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(super) struct WorkerReport {
@@ -141,10 +135,33 @@ impl Report {
         for connector in &self.connectors {
             connector.write_details(output)?;
         }
-        let refused = self.connectors.iter().filter(|connector| connector.verdict != Verdict::Runs).count();
-        let runs = self.connectors.len() - refused;
-        let verdict = if self.is_fine { "Everything would run." } else { "Not everything would run." };
-        writeln!(output, "\n{verdict} {runs} of {} connectors run natively.", self.connectors.len())
+        if self.connectors.iter().any(|connector| !connector.differences.is_empty()) {
+            writeln!(output, "\nWhat differs is told in docs/differences.md, by the names in brackets.")?;
+        }
+        writeln!(output, "\n{}", self.verdict())
+    }
+
+    fn verdict(&self) -> String {
+        let count = |verdict| self.connectors.iter().filter(|connector| connector.verdict == verdict).count();
+        if self.is_fine {
+            return format!("Everything would run: {}.", counted(self.connectors.len(), "connector"));
+        }
+        let mut parts = vec![format!(
+            "{} of {} would",
+            count(Verdict::Runs),
+            counted(self.connectors.len(), "connector")
+        )];
+        let of_class = count(Verdict::UnknownClass);
+        let refused = count(Verdict::Refused);
+        parts.extend((of_class > 0).then(|| format!("{of_class} of unknown class")));
+        parts.extend((refused > 0).then(|| format!("{refused} refused")));
+        let text = format!("Not everything would run: {}.", parts.join(", "));
+        match self.worker.problems.len() {
+            0 => text,
+            problems => {
+                format!("{text} No worker starts with this file: {}.", counted(problems, "problem"))
+            }
+        }
     }
 }
 
@@ -155,17 +172,23 @@ impl GroupReport {
         }
         let sluice = self.members.iter().filter(|member| member.is_sluice).count();
         format!(
-            "Group {}: active now ({}), protocol {}, {} members: {} JVM, {sluice} Sluice",
+            "Group {}: active now ({}), protocol {}, {}: {} JVM, {sluice} Sluice",
             self.id,
             self.state.to_lowercase(),
             self.protocol.as_deref().unwrap_or("not chosen yet"),
-            self.members.len(),
+            counted(self.members.len(), "member"),
             self.members.len() - sluice
         )
     }
 }
 
 impl ConnectorReport {
+    /// Notes what keeps the connector from running.
+    pub(super) fn refuse(&mut self, reason: String) {
+        self.verdict = Verdict::Refused;
+        self.reasons.push(reason);
+    }
+
     fn row(&self) -> Vec<String> {
         let number =
             |number: Option<usize>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
@@ -183,12 +206,20 @@ impl ConnectorReport {
     fn write_details(&self, output: &mut dyn Write) -> io::Result<()> {
         let mut lines = self.reasons.clone();
         for KeyErrors { key, errors } in &self.errors {
-            lines.extend(errors.iter().map(|error| format!("`{key}`: {error}")));
+            // Most of Kafka's texts name the key.
+            lines.extend(errors.iter().map(|error| match error.contains(key.as_str()) {
+                true => error.clone(),
+                false => format!("`{key}`: {error}"),
+            }));
         }
         lines.extend(self.unknown_keys.iter().cloned());
         lines.extend(self.differences.iter().map(|text| format!("differs: {text}")));
         list(output, &self.name, &lines)
     }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn list(output: &mut dyn Write, title: &str, lines: &[String]) -> io::Result<()> {
@@ -268,7 +299,7 @@ mod tests {
              \n\
              b\n  - class `x` is not built in\n\
              \n\
-             Not everything would run. 1 of 2 connectors run natively.\n"
+             Not everything would run: 1 of 2 connectors would, 1 of unknown class.\n"
         );
     }
 
@@ -276,8 +307,15 @@ mod tests {
     fn problems_of_the_worker_file_count_as_well() {
         let mut report = report();
         report.connectors.truncate(1);
-        assert!(report.clone().judged().is_fine);
+        let fine = report.clone().judged();
+        assert!(fine.is_fine);
+        assert_eq!(fine.verdict(), "Everything would run: 1 connector.");
         report.worker.problems.push("p".to_owned());
-        assert!(!report.judged().is_fine);
+        let report = report.judged();
+        assert!(!report.is_fine);
+        assert_eq!(
+            report.verdict(),
+            "Not everything would run: 1 of 1 connector would. No worker starts with this file: 1 problem."
+        );
     }
 }
