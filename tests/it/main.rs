@@ -37,4 +37,5 @@ mod static_members;
 mod status_topic;
 mod support;
 mod takeover;
+mod takeover_check;
 mod tasks;
