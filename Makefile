@@ -57,6 +57,8 @@ web-logs: build services ## run pipeline 2: made-up web logs into an Elasticsear
 
 bench: build services ## measure the worker against JVM Kafka Connect
 	cargo run --release --locked -p connect-tests --bin bench
+	cargo build --release --locked -p bench-worker
+	cargo run --release --locked -p connect-tests --bin bench -- chains
 
 bench-fleet: build services ## measure three workers with 200 sinks, ours and JVM Kafka Connect's
 	cargo run --release --locked -p connect-tests --bin bench -- fleet

@@ -4,9 +4,11 @@
 //! `make bench` runs it. `SLUICE_BENCH_RECORDS` sets the number of records (1,000,000), `SLUICE_BENCH_RUNS` how often
 //! each path is run (3; the best is the warm figure).
 //!
+//! `bench chains` measures converters and transforms in front of a sink that does nothing, ours and the JVM's.
 //! `bench fleet` and `bench fleet jvm` measure a group of three workers instead, with `SLUICE_BENCH_SINKS` sinks (200).
 #![expect(clippy::print_stdout, reason = "the benchmark's output is its result")]
 
+mod chains;
 mod fleet;
 mod floor;
 mod load;
@@ -16,6 +18,7 @@ mod paths;
 use std::env;
 
 use connect_tests::kafka::Kafka;
+use load::Shape;
 use measure::Figures;
 
 /// Partitions of the topic.
@@ -24,32 +27,33 @@ const TOPIC: &str = "bench_logs";
 
 fn main() {
     let arguments: Vec<String> = env::args().collect();
-    if let [_, mode, bootstrap, records] = arguments.as_slice()
-        && mode == "floor"
-    {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         // The floor is measured in a process of its own, so that its CPU and memory are librdkafka's alone.
-        return floor::consume(bootstrap, records.parse().expect("a number of records"));
-    }
-    if let [_, mode, bootstrap, records] = arguments.as_slice()
-        && mode == "produce"
-    {
+        [_, "floor", bootstrap, records] => {
+            floor::consume(bootstrap, records.parse().expect("a number of records"));
+        }
         // Fills a topic that exists already, for profiling one path by hand.
-        let bytes = load::produce(bootstrap, records.parse().expect("a number of records"));
-        println!("{bytes} bytes");
-        return;
+        [_, "produce", bootstrap, records] => {
+            let records = records.parse().expect("a number of records");
+            println!("{} bytes", load::produce(bootstrap, TOPIC, Shape::Plain, records));
+        }
+        [_, mode @ ..] => measure(mode),
+        [] => measure(&[]),
     }
+}
+
+fn measure(mode: &[&str]) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    if let [_, mode, kind @ ..] = arguments.as_slice()
-        && mode == "fleet"
-    {
-        let is_jvm = kind.first().is_some_and(|kind| kind == "jvm");
-        let sinks = number("SLUICE_BENCH_SINKS", 200) as usize;
-        return runtime
-            .block_on(fleet::run(if is_jvm { fleet::Kind::Jvm } else { fleet::Kind::Sluice }, sinks));
-    }
     let records = number("SLUICE_BENCH_RECORDS", 1_000_000);
     let runs = number("SLUICE_BENCH_RUNS", 3);
-    runtime.block_on(run(records, runs));
+    let sinks = number("SLUICE_BENCH_SINKS", 200) as usize;
+    match mode {
+        ["fleet", "jvm"] => runtime.block_on(fleet::run(fleet::Kind::Jvm, sinks)),
+        ["fleet"] => runtime.block_on(fleet::run(fleet::Kind::Sluice, sinks)),
+        ["chains"] => runtime.block_on(chains::run(records, runs)),
+        [] => runtime.block_on(run(records, runs)),
+        _ => panic!("`bench`, `bench chains`, `bench fleet` or `bench fleet jvm`"),
+    }
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -60,7 +64,7 @@ async fn run(records: u64, runs: u64) {
     let kafka = Kafka::start();
     let bootstrap = kafka.bootstrap();
     kafka.client().create_topic(TOPIC, PARTITIONS).await;
-    let bytes = load::produce(&bootstrap, records);
+    let bytes = load::produce(&bootstrap, TOPIC, Shape::Plain, records);
     println!("{records} JSON logs of {} bytes, lz4, {PARTITIONS} partitions, real Kafka", bytes / records);
 
     let mut rows: Vec<(&str, Vec<Figures>)> = Vec::new();

@@ -116,17 +116,17 @@ fn sink_config(class: &str) -> Value {
     })
 }
 
-async fn create(url: &str, name: &str, config: &Value) {
+pub(crate) async fn create(url: &str, name: &str, config: &Value) {
     let body = json!({ "name": name, "config": config });
     let answer = Client::new().post(format!("{url}/connectors")).json(&body).send().await.expect("an answer");
     assert!(answer.status().is_success(), "creating {name}: {}", answer.text().await.unwrap_or_default());
 }
 
-async fn delete(url: &str, name: &str) {
+pub(crate) async fn delete(url: &str, name: &str) {
     Client::new().delete(format!("{url}/connectors/{name}")).send().await.expect("an answer");
 }
 
-async fn await_count(wanted: u64, count: impl Fn() -> u64) {
+pub(crate) async fn await_count(wanted: u64, count: impl Fn() -> u64) {
     let deadline = Instant::now() + LIMIT;
     loop {
         let seen = count();

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::ExitStatus,
+    process::{Command, ExitStatus},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use crate::{
     group::Group,
     kafka::java,
     process::{Process, free_port},
+    services::kafka_home,
 };
 
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -35,6 +36,19 @@ impl JvmConnect {
         let port = free_port();
         let file = worker_properties(bootstrap, port) + &own;
         Self::start(folder, "ConnectStandalone", port, &file, connectors)
+    }
+
+    /// Starts a standalone worker that also finds the plug-ins in the folder `classes`, which lists them as a jar does.
+    pub fn with_classes(bootstrap: &str, classes: &Path) -> Self {
+        let folder = folder();
+        let offsets = folder.path().join("offsets");
+        let port = free_port();
+        let own = format!("offset.storage.file.filename={}\n", offsets.display());
+        let file = worker_properties(bootstrap, port) + &own;
+        let mut command = java("256m");
+        // The last class path counts.
+        command.arg("-cp").arg(format!("{}:{}/lib/*", classes.display(), kafka_home().display()));
+        Self::launch(command, folder, "ConnectStandalone", port, &file, &[])
     }
 
     /// Starts a distributed worker as the only member of the group `group`.
@@ -89,9 +103,19 @@ impl JvmConnect {
     }
 
     fn start(folder: TempDir, class: &str, port: u16, file: &str, connectors: &[&Path]) -> Self {
+        Self::launch(java("256m"), folder, class, port, file, connectors)
+    }
+
+    fn launch(
+        mut command: Command,
+        folder: TempDir,
+        class: &str,
+        port: u16,
+        file: &str,
+        connectors: &[&Path],
+    ) -> Self {
         let properties: PathBuf = folder.path().join("worker.properties");
         fs::write(&properties, file).expect("a file is written");
-        let mut command = java("256m");
         command.arg(format!("org.apache.kafka.connect.cli.{class}")).arg(&properties).args(connectors);
         let mut process = Process::start("jvm connect", &mut command, &folder.path().join("log"));
         process.await_log("Kafka Connect started", START_LIMIT);

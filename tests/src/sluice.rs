@@ -32,6 +32,7 @@ pub struct Setup {
     variables: Vec<(String, String)>,
     worker: String,
     arguments: Vec<String>,
+    program: Option<PathBuf>,
 }
 
 impl Setup {
@@ -45,6 +46,7 @@ impl Setup {
             variables,
             worker: String::new(),
             arguments: Vec::new(),
+            program: None,
         }
     }
 
@@ -68,6 +70,12 @@ impl Setup {
     /// Adds an argument to the command line.
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Runs another program than [`program`] returns: one with the same command line and plug-ins of its own.
+    pub fn program(mut self, program: PathBuf) -> Self {
+        self.program = Some(program);
         self
     }
 
@@ -228,7 +236,7 @@ impl Sluice {
 }
 
 fn launch(setup: &Setup, folder: &Path) -> Process {
-    let mut command = Command::new(program());
+    let mut command = Command::new(setup.program.clone().unwrap_or_else(program));
     for (name, _) in env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env_remove(name);
     }
