@@ -188,7 +188,7 @@ async fn members_survive_a_broker_that_restarts_and_one_that_stands_still() {
     let lost = |told: &Told| matches!(told, Told::Lost(_));
     assert_eq!(one.until(lost).await, Told::Lost(LossCause::Expired));
     let waited = start.elapsed();
-    assert!(waited > Duration::from_millis(1400) && waited < Duration::from_millis(3500), "{waited:?}");
+    assert!(waited > Duration::from_millis(1400) && waited < Duration::from_secs(8), "{waited:?}");
     assert_eq!(two.until(lost).await, Told::Lost(LossCause::Expired));
     assert!(!one.handle.holds_place() && !two.handle.holds_place());
     kafka.thaw();
