@@ -15,6 +15,7 @@ use super::cache::Cache;
 use super::config::JsonConverterConfig;
 use super::decode::{Decoder, to_typed};
 use super::encode::Encoder;
+use super::opening::Opening;
 use super::schema;
 use crate::header::with_role;
 
@@ -49,6 +50,8 @@ pub struct JsonConverter {
     fixed_schema: Option<SchemaRef>,
     /// Schemas by the JSON text they came in.
     schemas: Cache<Bytes, Option<SchemaRef>>,
+    /// How the last envelope began: most records of a topic begin like the one before. `None` without a cache.
+    opening: Option<Opening>,
     /// JSON texts by the address of the schema, which the entry keeps alive.
     schema_texts: Cache<usize, (SchemaRef, Bytes)>,
     has_warned: AtomicBool,
@@ -62,6 +65,7 @@ impl Default for JsonConverter {
             encoder: Encoder::default(),
             fixed_schema: None,
             schemas: Cache::new(1000),
+            opening: Some(Opening::default()),
             schema_texts: Cache::new(1000),
             has_warned: AtomicBool::new(false),
         }
@@ -84,6 +88,7 @@ impl Converter for JsonConverter {
         };
         let limit = usize::try_from(config.schemas_cache_size).unwrap_or(0);
         self.schemas = Cache::new(limit);
+        self.opening = (limit > 0).then(Opening::default);
         self.schema_texts = Cache::new(limit);
         self.fixed_schema = match config.schema_content.filter(|content| !content.trim().is_empty()) {
             Some(content) => self.parse_fixed_schema(&Bytes::from(content))?,
@@ -209,6 +214,11 @@ impl JsonConverter {
     /// Decodes an envelope whose parts can be told apart without reading the schema; `None` sends the caller the
     /// long way, which also words the errors.
     fn open_cached(&self, bytes: &Bytes, scratch: &mut BytesMut) -> Result<Option<Datum>, ConnectError> {
+        if let Some((schema, payload_text)) = self.opening.as_ref().and_then(|opening| opening.split(bytes))
+            && let Ok(payload) = json::read_whole(payload_text, 1)
+        {
+            return self.datum(bytes, schema, &payload, scratch).map(Some);
+        }
         let Some([schema_text, payload_text]) = json::split_object(bytes, [b"schema", b"payload"]) else {
             return Ok(None);
         };
@@ -222,6 +232,9 @@ impl JsonConverter {
                 schema
             }
         };
+        if let Some(opening) = &self.opening {
+            opening.remember(bytes, payload_text, schema.as_ref());
+        }
         self.datum(bytes, schema, &payload, scratch).map(Some)
     }
 

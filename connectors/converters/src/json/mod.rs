@@ -5,6 +5,7 @@ mod config;
 mod converter;
 mod decode;
 mod encode;
+mod opening;
 mod schema;
 
 pub use converter::{JsonConverter, json_as_java_text};
