@@ -52,8 +52,14 @@ impl HashMap {
     pub(crate) fn into_map(self) -> Map {
         let mask = u32::try_from(self.table - 1).unwrap_or(u32::MAX);
         let mut entries = self.entries;
-        entries.sort_by_cached_key(|(key, _)| bucket(key, mask));
+        sort_by_bucket(&mut entries, mask);
         Map { entries }
+    }
+
+    /// Adds a value under a key that the map does not have.
+    pub(crate) fn put_new(&mut self, key: Value, value: Value) {
+        debug_assert!(self.entries.iter().all(|(other, _)| *other != key), "{key:?} is there");
+        self.push(key, value);
     }
 
     fn push(&mut self, key: Value, value: Value) {
@@ -61,6 +67,26 @@ impl HashMap {
         while self.entries.len() > self.table * 3 / 4 {
             self.table *= 2;
         }
+    }
+}
+
+/// Entries up to which they are put in order in place, with their buckets on the stack.
+const SMALL: usize = 32;
+
+/// Orders entries by bucket, and in a bucket as they were.
+fn sort_by_bucket(entries: &mut [(Value, Value)], mask: u32) {
+    if entries.len() > SMALL {
+        entries.sort_by_cached_key(|(key, _)| bucket(key, mask));
+        return;
+    }
+    // Mostly all but the last few are in order already.
+    let mut buckets = [0; SMALL];
+    for end in 0..entries.len() {
+        let own = bucket(&entries[end].0, mask);
+        let place = buckets[..end].partition_point(|other| *other <= own);
+        buckets.copy_within(place..end, place + 1);
+        buckets[place] = own;
+        entries[place..=end].rotate_right(1);
     }
 }
 
@@ -115,6 +141,20 @@ mod tests {
         single.put("a", Value::Null);
         single.put("d", Value::Null);
         assert_eq!(single.into_map(), map(&["d", "a"]));
+    }
+
+    #[test]
+    fn small_maps_are_ordered_as_large_ones() {
+        for len in 0..=SMALL {
+            for mask in [0, 7, 63] {
+                let keys: Vec<String> = (0..len).map(|index| format!("key-{}", index * 31)).collect();
+                let mut entries = map(&keys.iter().map(String::as_str).collect::<Vec<_>>()).entries;
+                let mut expected = entries.clone();
+                expected.sort_by_key(|(key, _)| bucket(key, mask));
+                sort_by_bucket(&mut entries, mask);
+                assert_eq!(entries, expected, "{len} entries, mask {mask}");
+            }
+        }
     }
 
     #[test]

@@ -101,8 +101,14 @@ impl ReplaceField {
         let mut left = HashMap::with_capacity(map.entries.len());
         for (key, value) in map.entries {
             let name = require::text_key(&key)?;
-            if self.keeps(name) {
-                left.put(self.renamed(name), value);
+            if !self.keeps(name) {
+                continue;
+            }
+            let touches = |(old, new): &(String, String)| old == name || new == name;
+            match self.renames.iter().any(touches) {
+                true => left.put(self.renamed(name), value),
+                // No other field comes to have this name.
+                false => left.put_new(key, value),
             }
         }
         Ok(Value::Map(left.into_map()))
