@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use crate::data::json::direct::value_of_canonical;
 use crate::data::json::text::to_utf8;
 use crate::data::json::writer::hash_order;
 use crate::data::json::{Node, read};
@@ -19,6 +20,11 @@ pub fn to_value(source: &Bytes, node: &Node<'_>) -> Value {
 /// Returns the value of canonical text. A text that is not JSON gives null: callers pass only what
 /// [`schemaless_datum`](crate::data::json::schemaless_datum) has returned.
 pub fn decode_canonical(text: &Bytes) -> Value {
+    value_of_canonical(text).unwrap_or_else(|| decode_canonical_by_tree(text))
+}
+
+/// As [`decode_canonical`], but always by reading a tree: slower, and the measure of the other.
+pub(super) fn decode_canonical_by_tree(text: &Bytes) -> Value {
     match read(text) {
         Ok(node) => decode(text, &node, true),
         Err(error) => {
@@ -56,7 +62,7 @@ fn decode(source: &Bytes, node: &Node<'_>, is_canonical: bool) -> Value {
 }
 
 /// Returns a string of the tree, sharing the source's bytes where the tree borrows them.
-fn shared_text(source: &Bytes, bytes: &[u8]) -> ByteString {
+pub(super) fn shared_text(source: &Bytes, bytes: &[u8]) -> ByteString {
     if source.as_ptr_range().contains(&bytes.as_ptr())
         && let Ok(text) = ByteString::try_from(source.slice_ref(bytes))
     {

@@ -62,7 +62,8 @@ fn value_len(text: &[u8]) -> Option<usize> {
     }
 }
 
-fn string_len(text: &[u8]) -> Option<usize> {
+/// Returns how long a string is that begins with a quote, with both quotes.
+pub(super) fn string_len(text: &[u8]) -> Option<usize> {
     let mut position = 1;
     loop {
         position += memchr::memchr2(b'"', b'\\', text.get(position..)?)?;

@@ -7,6 +7,7 @@
 mod canonical;
 mod decode;
 mod digits;
+mod direct;
 mod encoding;
 mod envelope;
 mod error;

@@ -4,7 +4,8 @@ use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
 use super::*;
-use crate::data::json::{JsonError, schemaless_datum, schemaless_datum_by_tree};
+use crate::data::json::decode::decode_canonical_by_tree;
+use crate::data::json::{JsonError, decode_canonical, schemaless_datum, schemaless_datum_by_tree};
 use crate::data::{Datum, Value};
 
 /// Returns canonical text, if there is any, and the value, or the error's text.
@@ -21,6 +22,9 @@ fn check(input: &[u8]) {
     let shown = String::from_utf8_lossy(&input[..input.len().min(2000)]);
     if let (Ok((fast, _)), Ok((slow, _))) = (&fast, &slow) {
         assert!(fast == slow, "{shown}: {fast:?} instead of {slow:?}");
+    }
+    if let Ok((Some(text), _)) = &slow {
+        assert!(decode_canonical(text) == decode_canonical_by_tree(text), "{shown}");
     }
     assert!(fast == slow, "{shown}");
 }
