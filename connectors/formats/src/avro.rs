@@ -16,6 +16,8 @@ use connector_avro::encode::{Encoder, write_bytes, write_long};
 use connector_avro::schema::Avro;
 use connector_avro::{anything, from_connect, schema, text};
 
+use crate::compress::Compression;
+use crate::envelope::{Envelope, Wrapper, strip_own_name};
 use crate::format::Part;
 
 /// Bytes of records after which Avro's Java library ends a block.
@@ -90,12 +92,30 @@ impl AvroCodec {
 pub struct AvroFormat {
     config: AvroConfig,
     codec: AvroCodec,
+    envelope: Option<Arc<Envelope>>,
+    compression: Compression,
 }
 
 impl AvroFormat {
     /// Returns the format; `config` says how schemas of Connect become those of Avro.
     pub fn new(config: AvroConfig, codec: AvroCodec) -> Self {
-        Self { config, codec }
+        Self { config, codec, envelope: None, compression: Compression::None }
+    }
+
+    /// Returns the format with several parts of a record in each of the file's records.
+    #[must_use]
+    pub fn with_envelope(self, envelope: Envelope) -> Self {
+        Self { envelope: Some(Arc::new(envelope)), ..self }
+    }
+
+    /// Returns the format with files compressed as a whole, around what the codec compresses.
+    #[must_use]
+    pub fn compressed(self, compression: Compression) -> Self {
+        Self { compression, ..self }
+    }
+
+    pub(crate) fn compression(&self) -> Compression {
+        self.compression
     }
 
     pub(crate) fn codec(&self) -> AvroCodec {
@@ -110,6 +130,7 @@ pub(crate) struct AvroRows {
     schema: Option<FileSchema>,
     payload: AvroPayload,
     last: usize,
+    wrapper: Option<Wrapper>,
 }
 
 #[derive(Debug)]
@@ -135,10 +156,15 @@ impl AvroPayload {
 
 impl AvroRows {
     pub(crate) fn new(format: Arc<AvroFormat>) -> Self {
-        Self { format, schema: None, payload: AvroPayload::default(), last: 0 }
+        let wrapper = format.envelope.as_ref().map(|envelope| Wrapper::avro(Arc::clone(envelope)));
+        Self { format, schema: None, payload: AvroPayload::default(), last: 0, wrapper }
     }
 
     pub(crate) fn append(&mut self, part: Part, record: &SinkRecord) -> Result<(), ConnectError> {
+        if let Some(wrapper) = &mut self.wrapper {
+            let wrapped = wrapper.wrap(record)?;
+            return self.append_datum(&wrapped);
+        }
         match part {
             Part::Value => self.append_datum(&record.value),
             Part::Key => self.append_datum(&record.key),
@@ -179,7 +205,7 @@ impl AvroRows {
         let connect = datum.schema().cloned();
         let (avro, text) = match &connect {
             Some(schema) => {
-                let avro = from_connect::convert(&self.format.config, schema)?;
+                let avro = strip_own_name(from_connect::convert(&self.format.config, schema)?);
                 let text = text::of(&avro)?;
                 (avro, text)
             }

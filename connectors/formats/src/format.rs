@@ -8,6 +8,7 @@ use connect_core::record::SinkRecord;
 use crate::avro::AvroFormat;
 use crate::compress::Compression;
 use crate::encoder::FileEncoder;
+use crate::envelope::EnvelopeFormat;
 use crate::parquet::ParquetFormat;
 use crate::rows::Rows;
 use crate::{ByteArrayFormat, JsonFormat};
@@ -41,6 +42,8 @@ pub enum LineFormat {
     Json(JsonFormat),
     /// Raw bytes with a separator after each record.
     ByteArray(ByteArrayFormat),
+    /// Several parts of a record together.
+    Envelope(EnvelopeFormat),
 }
 
 impl RecordFormat {
@@ -51,6 +54,8 @@ impl RecordFormat {
                 let own = match &**lines {
                     LineFormat::Json(_) => ".json",
                     LineFormat::ByteArray(format) => format.extension(),
+                    // Names of such files are given as a whole.
+                    LineFormat::Envelope(_) => "",
                 };
                 format!("{own}{}", compression.extension())
             }
@@ -61,7 +66,7 @@ impl RecordFormat {
 
     /// Returns whether records are written as they come, without anything around or between them.
     pub fn is_plain(&self) -> bool {
-        matches!(self, RecordFormat::Lines(_, Compression::None))
+        matches!(self, RecordFormat::Lines(lines, Compression::None) if lines.end().is_empty())
     }
 
     /// Returns what collects the records of one file.
@@ -77,20 +82,37 @@ impl RecordFormat {
     /// and on nothing else, so that a file written again has the same bytes.
     pub fn encoder(&self, seed: &str) -> FileEncoder {
         match self {
-            RecordFormat::Lines(_, compression) => FileEncoder::lines(*compression),
-            RecordFormat::Avro(format) => FileEncoder::avro(format.codec(), seed),
+            RecordFormat::Lines(lines, compression) => FileEncoder::lines(*compression, lines.end()),
+            RecordFormat::Avro(format) => FileEncoder::avro(format.codec(), format.compression(), seed),
             RecordFormat::Parquet(format) => FileEncoder::parquet(Arc::clone(format)),
         }
     }
 }
 
 impl LineFormat {
+    /// Returns what stands before a record.
+    pub(crate) fn before(&self, is_first: bool) -> &'static [u8] {
+        match self {
+            LineFormat::Envelope(format) => format.before(is_first),
+            LineFormat::Json(_) | LineFormat::ByteArray(_) => b"",
+        }
+    }
+
+    /// Returns what ends a file.
+    pub fn end(&self) -> &'static [u8] {
+        match self {
+            LineFormat::Envelope(format) => format.end(),
+            LineFormat::Json(_) | LineFormat::ByteArray(_) => b"",
+        }
+    }
+
     /// Appends one part of a record to a file.
     ///
     /// # Errors
     /// A data error when the format cannot hold it; `out` may then hold part of it.
     pub fn append(&self, part: Part, record: &SinkRecord, out: &mut Vec<u8>) -> Result<(), ConnectError> {
         match (self, part) {
+            (LineFormat::Envelope(format), _) => format.append(record, out),
             (LineFormat::Json(format), Part::Value) => format.append(&record.value, out),
             (LineFormat::Json(format), Part::Key) => format.append(&record.key, out),
             (LineFormat::Json(format), Part::Headers) => format.append_headers(&record.headers, out),

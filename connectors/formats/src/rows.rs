@@ -19,7 +19,7 @@ pub struct Rows {
 
 #[derive(Debug)]
 enum Body {
-    Lines { format: Arc<LineFormat>, bytes: Vec<u8>, last: usize },
+    Lines { format: Arc<LineFormat>, bytes: Vec<u8>, last: usize, count: u64 },
     Avro(AvroRows),
     Parquet(Box<ParquetRows>),
 }
@@ -48,7 +48,7 @@ impl Payload {
 
 impl Rows {
     pub(crate) fn lines(format: Arc<LineFormat>, part: Part) -> Self {
-        Self { part, body: Body::Lines { format, bytes: Vec::new(), last: 0 } }
+        Self { part, body: Body::Lines { format, bytes: Vec::new(), last: 0, count: 0 } }
     }
 
     pub(crate) fn avro(format: Arc<AvroFormat>, part: Part) -> Self {
@@ -77,13 +77,15 @@ impl Rows {
     /// A data error when the format cannot hold the record.
     pub fn append(&mut self, record: &SinkRecord) -> Result<(), ConnectError> {
         match &mut self.body {
-            Body::Lines { format, bytes, last } => {
+            Body::Lines { format, bytes, last, count } => {
                 let length = bytes.len();
+                bytes.extend_from_slice(format.before(*count == 0));
                 if let Err(error) = format.append(self.part, record, bytes) {
                     bytes.truncate(length);
                     return Err(error);
                 }
                 *last = length;
+                *count += 1;
                 Ok(())
             }
             Body::Avro(rows) => rows.append(self.part, record),
@@ -94,7 +96,10 @@ impl Rows {
     /// Takes the record appended last back; at most once after each append, and not after [`Rows::take`].
     pub fn undo(&mut self) {
         match &mut self.body {
-            Body::Lines { bytes, last, .. } => bytes.truncate(*last),
+            Body::Lines { bytes, last, count, .. } => {
+                bytes.truncate(*last);
+                *count = count.saturating_sub(1);
+            }
             Body::Avro(rows) => rows.undo(),
             Body::Parquet(rows) => rows.undo(),
         }

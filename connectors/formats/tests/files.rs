@@ -7,8 +7,8 @@ use connect_core::record::SinkRecord;
 use connect_core::testkit::record;
 use connector_avro::{decode, plan, reader, schema};
 use connector_formats::{
-    AvroCodec, AvroConfig, AvroFormat, Compression, JsonFormat, LineFormat, ParquetCodec, ParquetFormat,
-    Part, RecordFormat, schema_of_avro,
+    AvroCodec, AvroConfig, AvroFormat, Compression, Envelope, JsonFormat, LineFormat, OutputField,
+    ParquetCodec, ParquetFormat, Part, RecordFormat, schema_of_avro,
 };
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
@@ -462,4 +462,82 @@ proptest! {
         let (_, read) = read_parquet(encoder.finish().expect("ended"));
         prop_assert_eq!(read.len(), written);
     }
+}
+
+fn keyed(offset: i64, name: &str) -> SinkRecord {
+    let schema = SchemaBuilder::structure().field("name", Schema::of(Type::String)).build().expect("valid");
+    let value = structure(&schema, vec![Value::string(name)]);
+    let mut made = record("t", 0, offset, Datum::new(Some(schema), value));
+    made.key =
+        Datum::new(Some(Arc::new(Schema::optional(Type::String))), Value::string(format!("k{offset}")));
+    made.timestamp = Some(1000 + offset);
+    made.headers.add("h", Datum::new(Some(Arc::clone(&logical::STRING)), Value::string("x")));
+    made
+}
+
+fn envelope(fields: &[OutputField], wraps: bool) -> Envelope {
+    Envelope { fields: fields.to_vec(), wraps }
+}
+
+const ALL: [OutputField; 5] =
+    [OutputField::Key, OutputField::Offset, OutputField::Timestamp, OutputField::Headers, OutputField::Value];
+
+#[test]
+fn avro_envelopes_have_aivens_schema_and_are_compressed_around() {
+    let format = |wraps: bool, fields: &[OutputField], compression: Compression| {
+        let format = AvroFormat::new(AvroConfig::default(), AvroCodec::Null);
+        let format = format.with_envelope(envelope(fields, wraps)).compressed(compression);
+        RecordFormat::Avro(Arc::new(format))
+    };
+    let records = [keyed(0, "a"), keyed(1, "b")];
+    let bytes = file(&format(true, &ALL, Compression::Gzip(-1)), Part::Value, &records, 1);
+    let mut plain = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*bytes), &mut plain).expect("gzip");
+    let (codec, schema, values) = read_avro(&plain);
+    assert_eq!(codec, "null");
+    let expected = concat!(
+        r#"{"type":"record","name":"connector_records","namespace":"io.aiven.avro.output.schema","fields":["#,
+        r#"{"name":"key","type":["null","string"]},{"name":"offset","type":"long"},"#,
+        r#"{"name":"timestamp","type":"long"},{"name":"headers","type":{"type":"map","values":"string"}},"#,
+        r#"{"name":"value","type":{"type":"record","name":"ConnectDefault","#,
+        r#""namespace":"io.confluent.connect.avro","fields":[{"name":"name","type":"string"}]}}]}"#
+    );
+    assert_eq!(schema, expected);
+    let texts: Vec<String> = values.iter().map(connect_core::data::java_text::to_text).collect();
+    let row = |offset: i64, name: &str| {
+        format!(
+            "Struct{{key=k{offset},offset={offset},timestamp={},headers={{h=x}},value=Struct{{name={name}}}}}",
+            1000 + offset
+        )
+    };
+    assert_eq!(texts, [row(0, "a"), row(1, "b")]);
+
+    let bare = file(&format(false, &[OutputField::Value], Compression::None), Part::Value, &records, 2);
+    let (_, schema, values) = read_avro(&bare);
+    assert!(schema.contains(r#""name":"ConnectDefault""#), "{schema}");
+    assert_eq!(values.len(), 2);
+}
+
+#[test]
+fn parquet_envelopes_hold_every_part_and_bare_values_their_own_columns() {
+    let codec = || ParquetCodec::parse("gzip").expect("a codec");
+    let format = |wraps: bool, fields: &[OutputField]| {
+        let format = ParquetFormat::new(AvroConfig::default(), codec(), None);
+        RecordFormat::Parquet(Arc::new(format.with_envelope(envelope(fields, wraps))))
+    };
+    let (_, rows) = read_parquet(file(&format(true, &ALL), Part::Value, &[keyed(7, "a")], 1));
+    assert_eq!(
+        rows,
+        [r#"{"key":"k7","offset":7,"timestamp":1007,"headers":{"h":"x"},"value":{"name":"a"}}"#]
+    );
+    let bare = format(false, &[OutputField::Value]);
+    assert_eq!(read_parquet(file(&bare, Part::Value, &[keyed(7, "a")], 1)).1, [r#"{"name":"a"}"#]);
+    let map = SchemaBuilder::map(Arc::clone(&logical::STRING), Arc::new(Schema::of(Type::Int32)));
+    let map = map.build().expect("valid");
+    let entries = vec![(Value::string("one"), Value::Int32(1)), (Value::string("two"), Value::Int32(2))];
+    let mapped = record("t", 0, 0, Datum::new(Some(map), Value::Map(Map { entries })));
+    assert_eq!(read_parquet(file(&bare, Part::Value, &[mapped], 1)).1, [r#"{"one":1,"two":2}"#]);
+    assert_eq!(read_parquet(file(&bare, Part::Value, &[json(r#"{"a":1}"#)], 1)).1, [r#"{"a":1}"#]);
+    let refused = format(true, &ALL).rows(Part::Value).append(&json(r#"{"a":1}"#));
+    assert!(refused.expect_err("no schema").to_string().contains("without schema"));
 }

@@ -14,6 +14,7 @@ use parquet::schema::types::{Type, TypePtr};
 
 use super::columns::{Column, Values};
 use super::spread::{Node, NodeKind};
+use crate::envelope::strip_own_name;
 
 /// Everything that is known of a file before its first row.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl Layout {
     /// # Errors
     /// A data error when the schema is that of no struct, or has no counterpart in Parquet.
     pub(super) fn new(config: &AvroConfig, connect: &SchemaRef) -> Result<Self, ConnectError> {
-        let avro = from_connect::convert(config, connect)?;
+        let avro = strip_own_name(from_connect::convert(config, connect)?);
         let record = match &avro.kind {
             Kind::Union(branches) => {
                 branches.iter().find(|branch| branch.kind != Kind::Null).unwrap_or(&avro)

@@ -9,9 +9,13 @@ mod layout;
 mod rows;
 mod spread;
 
+use std::sync::Arc;
+
 use connect_core::data::SchemaRef;
 use connector_avro::config::AvroConfig;
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+
+use crate::envelope::Envelope;
 
 pub(crate) use columns::ColumnsPayload;
 pub(crate) use encoder::ParquetEncoder;
@@ -24,6 +28,7 @@ pub struct ParquetFormat {
     config: AvroConfig,
     codec: ParquetCodec,
     schema: Option<SchemaRef>,
+    envelope: Option<Arc<Envelope>>,
 }
 
 /// How pages are compressed.
@@ -53,7 +58,13 @@ impl ParquetFormat {
     /// Returns the format. `config` says how schemas of Connect become those of Avro, which files carry along;
     /// `schema` is that of values without one, which is found out from the values when it is absent.
     pub fn new(config: AvroConfig, codec: ParquetCodec, schema: Option<SchemaRef>) -> Self {
-        Self { config, codec, schema }
+        Self { config, codec, schema, envelope: None }
+    }
+
+    /// Returns the format with several parts of a record in each row.
+    #[must_use]
+    pub fn with_envelope(self, envelope: Envelope) -> Self {
+        Self { envelope: Some(Arc::new(envelope)), ..self }
     }
 
     /// Returns the extension of file names, with its dot.

@@ -12,6 +12,7 @@ use super::columns::{Column, ColumnsPayload, Mark};
 use super::infer::Shape;
 use super::layout::Layout;
 use super::{ParquetFormat, given};
+use crate::envelope::Wrapper;
 use crate::format::Part;
 
 static HEADER: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -37,6 +38,7 @@ pub(crate) struct ParquetRows {
     shape: Shape,
     size: usize,
     last: usize,
+    wrapper: Option<Wrapper>,
 }
 
 #[derive(Debug)]
@@ -81,7 +83,8 @@ impl Table {
 impl ParquetRows {
     pub(crate) fn new(format: Arc<ParquetFormat>) -> Self {
         let shape = Shape::default();
-        Self { format, table: None, wrapped: None, waiting: Vec::new(), shape, size: 0, last: 0 }
+        let wrapper = format.envelope.as_ref().map(|envelope| Wrapper::parquet(Arc::clone(envelope)));
+        Self { format, table: None, wrapped: None, waiting: Vec::new(), shape, size: 0, last: 0, wrapper }
     }
 
     pub(crate) fn append(&mut self, part: Part, record: &SinkRecord) -> Result<(), ConnectError> {
@@ -89,13 +92,18 @@ impl ParquetRows {
         match part {
             Part::Headers => self.append_struct(&HEADERS, &headers_value(&record.headers)?),
             Part::Key => self.append_key(&record.key),
-            Part::Value => match record.value.schema() {
-                Some(schema) => self.append_struct(schema, &record.value.value()),
-                None => self.append_schemaless(
-                    &record.value.value(),
-                    record.value.json_text().map(|text| text.len()),
-                ),
-            },
+            Part::Value => {
+                let Some(wrapper) = &mut self.wrapper else { return self.append_value(&record.value) };
+                let wrapped = wrapper.wrap(record)?;
+                self.append_value(&wrapped)
+            }
+        }
+    }
+
+    fn append_value(&mut self, value: &Datum) -> Result<(), ConnectError> {
+        match value.schema() {
+            Some(schema) => self.append_struct(schema, &value.value()),
+            None => self.append_schemaless(&value.value(), value.json_text().map(|text| text.len())),
         }
     }
 
