@@ -67,6 +67,16 @@ pub trait SinkTask: Send {
     /// The worker seeks back to the last committed offsets.
     async fn pre_commit(&mut self, consumed: &Offsets) -> Result<Offsets, ConnectError>;
 
+    /// Makes everything put so far durable, full or not: a run that ends by itself has read its last record, and more
+    /// records may never come. `pre_commit` follows, and is asked for what this call made durable; both may be called
+    /// again. The default suits tasks whose `pre_commit` makes everything durable that can be.
+    ///
+    /// # Errors
+    /// Retriable: it is called again. Fatal: the task fails.
+    async fn drain(&mut self) -> Result<(), ConnectError> {
+        Ok(())
+    }
+
     /// Closes partitions; with [`CloseReason::Revoked`] and [`CloseReason::Stopping`], `pre_commit` was called
     /// just before and should have made durable what can be.
     ///

@@ -110,7 +110,8 @@ pub trait BatchConsumer: Send + Sync {
         Vec::new()
     }
 
-    /// Returns whether what was read should be committed now, without waiting for the interval.
+    /// Returns whether all there is to read was read, and should be made durable and committed now, without waiting
+    /// for the interval.
     fn wants_commit(&mut self, _now: Instant) -> bool {
         false
     }

@@ -29,6 +29,7 @@ use crate::task::subscription::Subscription;
 use crate::task::topics_seen::TopicsSeen;
 
 mod delivery;
+mod drain;
 mod rebalance;
 
 /// Records asked for a poll unless `max.poll.records` says otherwise.

@@ -82,6 +82,10 @@ impl SinkTask for S3SinkTask {
         Ok(work.committable(consumed))
     }
 
+    async fn drain(&mut self) -> Result<(), ConnectError> {
+        self.work()?.close_files().await
+    }
+
     async fn close(
         &mut self,
         partitions: &[TopicPartition],

@@ -2,6 +2,7 @@
 //! when an upload does not succeed. Owned by the task; nothing here is called concurrently.
 
 mod assigned;
+mod drain;
 mod handover;
 mod outcome;
 mod room;

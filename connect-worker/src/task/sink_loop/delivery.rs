@@ -137,9 +137,7 @@ impl SinkLoop {
             self.lag_due = now + KEEP_ALIVE;
             self.report_lag();
         }
-        if self.consumer.wants_commit(now) {
-            self.commits.request();
-        }
+        self.drain_if_read(now).await?;
         if !self.commits.should_begin(now) || !(self.services.right)() {
             return Ok(());
         }

@@ -93,6 +93,44 @@ async fn only_written_objects_are_committed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn files_that_are_not_full_are_written_and_committed_at_the_end_of_a_run() {
+    let formats =
+        [("json.JsonFormat", "json"), ("avro.AvroFormat", "avro"), ("parquet.ParquetFormat", "snappy.parquet")];
+    for (format, extension) in formats {
+        let format = format!("io.confluent.connect.s3.format.{format}");
+        let mut rig = Rig::start(FakeStore::default(), &[("format.class", &format)]).await;
+        rig.task.drain().await.expect("drains nothing");
+        rig.put(0..5).await;
+        assert_eq!(rig.commit(5).await, Some(3), "{format}");
+        rig.task.drain().await.expect("drains");
+        assert_eq!(rig.store.objects_count(), 2, "{format}");
+        assert_eq!(rig.commit(5).await, Some(5), "{format}");
+        rig.task.drain().await.expect("drains nothing more");
+        let wanted = format!("t/partition=0/t+0+0000000003.{extension}");
+        assert!(rig.store.object(&wanted).is_some(), "{format}");
+        assert_eq!(rig.store.objects_count(), 2, "{format}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_waits_for_uploads_however_long_they_take_and_tells_of_those_that_did_not_succeed() {
+    let mut rig = Rig::start(FakeStore::default(), &[]).await;
+    rig.store.set_down(true);
+    rig.put(0..2).await;
+    rig.task.drain().await.expect("the records come again");
+    assert_eq!(rig.commit(2).await, Some(0));
+    let calls = rig.handle.take();
+    assert!(calls.contains(&HandleCall::Rewind(partition(), 0)), "{calls:?}");
+    rig.store.set_down(false);
+    rig.clock.advance(Duration::from_secs(1));
+    rig.put(0..0).await;
+    rig.put(0..2).await;
+    rig.store.inject(Call::Put, [Inject::Hang]);
+    let drained = tokio::time::timeout(Duration::from_secs(3600), rig.task.drain()).await;
+    assert!(drained.is_err(), "an upload is under way: {drained:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn small_file_takes_one_request() {
     let mut rig = Rig::start(FakeStore::default(), &[]).await;
     rig.put(0..3).await;

@@ -39,7 +39,7 @@ impl Work {
         self.context.budget.used()
     }
 
-    async fn wait_for_uploads(&mut self) -> Result<(), ConnectError> {
+    pub(super) async fn wait_for_uploads(&mut self) -> Result<(), ConnectError> {
         tokio::select! {
             biased;
             () = self.context.stop.cancelled() => Err(stopping()),
