@@ -17,6 +17,9 @@ pub enum Severity {
     },
     /// Trying again cannot help; the task fails.
     Fatal,
+    /// A `put` that delivered nothing at all, because the target refuses some of the records: without them it may
+    /// take the rest. Like [`Severity::Fatal`] unless `errors.tolerance` is `all`.
+    Refused,
 }
 
 /// The Kafka Connect exception family an error belongs to; it names the class shown in traces.
@@ -89,6 +92,15 @@ impl ConnectError {
         self
     }
 
+    /// Says that the target refused the batch given to `put` as a whole, and that nothing of it was delivered nor
+    /// kept. Where `errors.tolerance` is `all` the worker then halves the batch until the records at fault are alone,
+    /// and reports those; otherwise the task fails.
+    #[must_use]
+    pub fn refusing_batch(mut self) -> Self {
+        self.severity = Severity::Refused;
+        self
+    }
+
     /// Returns the severity.
     pub fn severity(&self) -> Severity {
         self.severity
@@ -102,6 +114,11 @@ impl ConnectError {
     /// Returns whether trying the same call again may help.
     pub fn is_retriable(&self) -> bool {
         matches!(self.severity, Severity::Retriable { .. })
+    }
+
+    /// Returns whether the batch was refused as a whole with nothing delivered.
+    pub fn is_batch_refused(&self) -> bool {
+        self.severity == Severity::Refused
     }
 
     /// Returns the text of this error without its causes.

@@ -57,6 +57,9 @@ pub trait SinkTask: Send {
     ///
     /// # Errors
     /// Retriable: the same batch comes again and the task must accept that part of it was already taken.
+    /// Refused ([`ConnectError::refusing_batch`]): nothing of the batch was delivered or kept. With
+    /// `errors.tolerance=all` its halves come next, in order, down to the records at fault, which are reported; else
+    /// the task fails.
     /// Fatal: the task fails.
     async fn put(&mut self, batch: &[SinkRecord]) -> Result<PutReport, ConnectError>;
 

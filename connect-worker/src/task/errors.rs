@@ -76,9 +76,17 @@ impl Stage {
 /// What failed, in which part of the task.
 pub(crate) struct Failure {
     pub(crate) stage: Stage,
-    /// JVM class of the converter, transform or task.
+    /// JVM class of the converter or transform, or the interface of sink tasks.
     pub(crate) class: &'static str,
     pub(crate) error: ConnectError,
+}
+
+impl Failure {
+    /// Returns the failure of a record that a sink task refused. The class is that of
+    /// `WorkerErrantRecordReporter.report`: the interface, whatever the connector is.
+    pub(crate) fn of_put(error: ConnectError) -> Self {
+        Self { stage: Stage::TaskPut, class: "org.apache.kafka.connect.sink.SinkTask", error }
+    }
 }
 
 /// The failed record.

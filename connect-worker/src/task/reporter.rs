@@ -6,20 +6,19 @@ use connect_core::error::ConnectError;
 use connect_core::record::SinkRecord;
 use connect_core::task::ErrantRecordReporter;
 
-use crate::task::errors::{ErrorPolicy, FailedRecord, Failure, Stage};
+use crate::task::errors::{ErrorPolicy, FailedRecord, Failure};
 
 /// Passes refused records to the task's error policy.
 pub(crate) struct ErrantReporter {
     errors: ErrorPolicy,
-    task_class: &'static str,
     /// The error that must fail the task even if the plug-in swallows it.
     fatal: Mutex<Option<ConnectError>>,
 }
 
 impl ErrantReporter {
     /// Returns a reporter for one task.
-    pub(crate) fn new(errors: ErrorPolicy, task_class: &'static str) -> Self {
-        Self { errors, task_class, fatal: Mutex::new(None) }
+    pub(crate) fn new(errors: ErrorPolicy) -> Self {
+        Self { errors, fatal: Mutex::new(None) }
     }
 
     /// Returns the error that must fail the task.
@@ -30,8 +29,7 @@ impl ErrantReporter {
 
 impl ErrantRecordReporter for ErrantReporter {
     fn report(&self, record: &SinkRecord, error: ConnectError) -> Result<(), ConnectError> {
-        let failure = Failure { stage: Stage::TaskPut, class: self.task_class, error };
-        self.errors.handle(&FailedRecord::Sink(record), failure).map_err(|error| {
+        self.errors.handle(&FailedRecord::Sink(record), Failure::of_put(error)).map_err(|error| {
             let text = error.context().to_owned();
             *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             ConnectError::fatal(text)

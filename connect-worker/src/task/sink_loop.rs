@@ -17,7 +17,7 @@ use crate::kafka::batch::RawBatch;
 use crate::kafka::port::{BatchConsumer, KafkaError, Rebalance};
 use crate::obs::metrics::SinkTaskMetrics;
 use crate::task::commit::Commits;
-use crate::task::errors::{ErrorPolicy, FailedRecord, Failure, Stage};
+use crate::task::errors::{ErrorPolicy, FailedRecord, Failure};
 use crate::task::handle::{Ended, TargetState, TaskControl, TaskSpec, TaskState};
 use crate::task::lag::LagMarks;
 use crate::task::reporter::ErrantReporter;
@@ -28,8 +28,11 @@ use crate::task::sink_signals::SinkSignals;
 use crate::task::subscription::Subscription;
 use crate::task::topics_seen::TopicsSeen;
 
+use parts::Parts;
+
 mod delivery;
 mod drain;
+mod parts;
 mod rebalance;
 
 /// Records asked for a poll unless `max.poll.records` says otherwise.
@@ -51,7 +54,6 @@ pub(crate) struct SinkLoop {
     consumer: Box<dyn BatchConsumer>,
     subscription: Subscription,
     task: Box<dyn SinkTask>,
-    task_class: &'static str,
     pipeline: SinkPipeline,
     errors: ErrorPolicy,
     signals: Arc<SinkSignals>,
@@ -62,6 +64,8 @@ pub(crate) struct SinkLoop {
     raw: RawBatch,
     /// Records to be delivered; kept while a batch is tried again.
     batch: Vec<SinkRecord>,
+    /// How far the batch is delivered, and in which parts the rest of it is put.
+    parts: Parts,
     offsets: SinkOffsets,
     commits: Commits,
     redelivery: Option<Redelivery>,
@@ -73,7 +77,7 @@ pub(crate) struct SinkLoop {
     lag_due: Instant,
 }
 
-/// A batch that failed with a retriable error.
+/// A batch that failed with a retriable error, or whose parts take several turns of the loop.
 struct Redelivery {
     attempts: u32,
     due: Instant,
@@ -89,7 +93,6 @@ impl SinkLoop {
         services: TaskServices,
         control: TaskControl,
         task: Box<dyn SinkTask>,
-        task_class: &'static str,
         metrics: Arc<SinkTaskMetrics>,
     ) -> Result<Self, ConnectError> {
         let (id, props) = (&spec.id, &spec.connector_props);
@@ -106,15 +109,13 @@ impl SinkLoop {
         let mut consumer = (services.consumers)(&client).map_err(create)?;
         subscription.begin(&mut *consumer).map_err(create)?;
         let poll_records = client.get("max.poll.records").and_then(|value| value.trim().parse().ok());
-        let reporter =
-            errors.has_reporter().then(|| Arc::new(ErrantReporter::new(errors.clone(), task_class)));
+        let reporter = errors.has_reporter().then(|| Arc::new(ErrantReporter::new(errors.clone())));
         let commits = Commits::new(worker.offset_flush_interval, worker.offset_flush_timeout, Instant::now());
         Ok(Self {
             control,
             consumer,
             subscription,
             task,
-            task_class,
             pipeline,
             errors,
             signals: Arc::default(),
@@ -124,6 +125,7 @@ impl SinkLoop {
             poll_records: poll_records.unwrap_or(DEFAULT_POLL_RECORDS).max(1),
             raw: RawBatch::default(),
             batch: Vec::new(),
+            parts: Parts::default(),
             offsets: SinkOffsets::default(),
             commits,
             redelivery: None,
@@ -289,14 +291,11 @@ impl SinkLoop {
         if offsets.is_empty() {
             return Ok(());
         }
-        self.batch.retain(|record| !offsets.contains_key(&record.original_partition()));
+        self.retain_undelivered(|record| !offsets.contains_key(&record.original_partition()));
         self.seek(&offsets).await?;
         for (partition, offset) in &offsets {
             self.offsets.rewind(partition, *offset);
             self.lag.forget(partition);
-        }
-        if self.redelivery.is_some() && self.batch.is_empty() {
-            self.redelivery = None;
         }
         self.apply_pauses()
     }

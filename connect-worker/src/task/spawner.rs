@@ -133,9 +133,8 @@ async fn run(
     let plugin = spec.registry.connector(class.trim()).map_err(|error| not_found(&class, error))?;
     match (&plugin.factory, metrics) {
         (Factory::Sink(make), Metrics::Sink(metrics)) => {
-            let connector = make();
-            let (task, task_class) = (connector.task(), connector.task_class());
-            SinkLoop::new(spec, services, control, task, task_class, metrics).await?.run().await
+            let task = make().task();
+            SinkLoop::new(spec, services, control, task, metrics).await?.run().await
         }
         (Factory::Source(make), Metrics::Source(metrics)) => {
             let (mode, task) = (spec.exactly_once.clone(), make().task());

@@ -13,9 +13,9 @@ use connect_core::task::{PutReport, SinkTask, SinkTaskContext};
 const CLASS: &str = "bench.NullSink";
 const VERSION: &str = "1";
 
-/// Returns the plug-ins of a worker under measurement.
-pub(crate) fn plugins() -> Vec<PluginInfo> {
-    vec![PluginInfo { class: CLASS, version: VERSION, factory: Factory::Sink(|| Box::new(NullSink)) }]
+/// Returns the connector.
+pub(crate) fn plugin() -> PluginInfo {
+    PluginInfo { class: CLASS, version: VERSION, factory: Factory::Sink(|| Box::new(NullSink)) }
 }
 
 struct NullSink;

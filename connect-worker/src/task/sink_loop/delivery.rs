@@ -1,5 +1,7 @@
 //! Polling, delivering and committing.
 
+use std::ops::Range;
+
 use super::*;
 
 impl SinkLoop {
@@ -67,19 +69,32 @@ impl SinkLoop {
             return Ok(());
         }
         self.last_put = now;
-        match self.put().await {
-            Ok(report) => self.delivered(report, now.elapsed()),
-            Err(error) if error.is_retriable() => self.deliver_again(&error),
-            Err(error) => {
-                let text = "Exiting WorkerSinkTask due to unrecoverable exception.";
-                Err(ConnectError::fatal(text).because(error))
+        loop {
+            let part = self.parts.next(self.batch.len());
+            let started = Instant::now();
+            match self.put(part.clone()).await {
+                Ok(report) => self.taken(&part, report, started.elapsed())?,
+                Err(error) if error.is_retriable() => return self.deliver_again(&error),
+                Err(error) if self.can_halve(&part, &error) => self.refused(&part, error)?,
+                Err(error) => {
+                    let text = "Exiting WorkerSinkTask due to unrecoverable exception.";
+                    return Err(ConnectError::fatal(text).because(error));
+                }
+            }
+            if self.parts.done() == self.batch.len() {
+                return self.delivered();
+            }
+            // The loop has more to do than the many parts of a batch: it comes back to them.
+            let is_over = now.elapsed() >= KEEP_ALIVE || self.control.stop.is_cancelled();
+            if is_over || !(self.services.right)() {
+                return self.deliver_later();
             }
         }
     }
 
-    /// Calls `put`, keeping the consumer alive however long it takes.
-    async fn put(&mut self) -> Result<PutReport, ConnectError> {
-        let put = self.task.put(&self.batch);
+    /// Calls `put` with a part of the batch, keeping the consumer alive however long it takes.
+    async fn put(&mut self, part: Range<usize>) -> Result<PutReport, ConnectError> {
+        let put = self.task.put(&self.batch[part]);
         tokio::pin!(put);
         loop {
             tokio::select! {
@@ -94,25 +109,89 @@ impl SinkLoop {
         }
     }
 
-    fn delivered(&mut self, report: PutReport, elapsed: Duration) -> Result<(), ConnectError> {
+    /// Deals with a part that was taken, but for the records that its report lists.
+    fn taken(
+        &mut self,
+        part: &Range<usize>,
+        report: PutReport,
+        elapsed: Duration,
+    ) -> Result<(), ConnectError> {
         self.metrics.put_batch(elapsed);
         for failed in report.failed {
-            let Some(record) = self.batch.get(failed.index) else { continue };
-            let failure = Failure { stage: Stage::TaskPut, class: self.task_class, error: failed.error };
-            self.errors.handle(&FailedRecord::Sink(record), failure)?;
+            let Some(record) = self.batch[part.clone()].get(failed.index) else { continue };
+            self.errors.handle(&FailedRecord::Sink(record), Failure::of_put(failed.error))?;
         }
         if let Some(error) = self.reporter.as_ref().and_then(|reporter| reporter.take_error()) {
             return Err(error);
         }
-        self.metrics.sent(self.batch.len() as u64);
-        self.batch.clear();
-        self.offsets.deliver();
-        if self.redelivery.take().is_some() {
+        self.metrics.sent(part.len() as u64);
+        self.parts.pass(part);
+        if let Some(redelivery) = &mut self.redelivery
+            && redelivery.attempts > 0
+        {
+            redelivery.attempts = 0;
             self.consumer.tell_trouble(false);
             tracing::info!(task = %self.spec.id, "batch was taken after being tried again");
+        }
+        Ok(())
+    }
+
+    /// Returns whether the records at fault of a refused part are to be found. An error that does not promise that
+    /// nothing was delivered fails the task, as any does in Kafka Connect: halves would repeat what was delivered.
+    fn can_halve(&self, part: &Range<usize>, error: &ConnectError) -> bool {
+        error.is_batch_refused() && self.errors.tolerates() && !part.is_empty()
+    }
+
+    /// Halves a part that the target refused whole; a record that is alone is at fault itself.
+    fn refused(&mut self, part: &Range<usize>, error: ConnectError) -> Result<(), ConnectError> {
+        if part.len() == 1 {
+            let record = FailedRecord::Sink(&self.batch[part.start]);
+            self.errors.handle(&record, Failure::of_put(error))?;
+            self.parts.pass(part);
+            return Ok(());
+        }
+        let records = part.len();
+        if self.parts.is_split() {
+            tracing::debug!(task = %self.spec.id, records, %error, "halving a part that was refused");
+        } else {
+            tracing::warn!(
+                task = %self.spec.id, records, %error, cause = %error.trace(),
+                "batch was refused as a whole; halving it to find the records at fault"
+            );
+        }
+        self.parts.halve(part);
+        Ok(())
+    }
+
+    /// Ends the delivery of a batch.
+    fn delivered(&mut self) -> Result<(), ConnectError> {
+        self.batch.clear();
+        self.parts = Parts::default();
+        self.offsets.deliver();
+        if self.redelivery.take().is_some() {
             self.apply_pauses()?;
         }
         Ok(())
+    }
+
+    /// Leaves the rest of a batch for the next turn of the loop; no records are polled before.
+    fn deliver_later(&mut self) -> Result<(), ConnectError> {
+        if self.redelivery.is_none() {
+            self.redelivery = Some(Redelivery { attempts: 0, due: Instant::now() });
+            self.apply_pauses()?;
+        }
+        Ok(())
+    }
+
+    /// Keeps of the batch what is wanted and not delivered yet.
+    pub(super) fn retain_undelivered(&mut self, is_wanted: impl Fn(&SinkRecord) -> bool) {
+        self.batch.drain(..self.parts.done());
+        // The rest may be refused again as a whole; it is another batch now.
+        self.parts = Parts::default();
+        self.batch.retain(is_wanted);
+        if self.batch.is_empty() {
+            self.redelivery = None;
+        }
     }
 
     fn deliver_again(&mut self, error: &ConnectError) -> Result<(), ConnectError> {

@@ -83,10 +83,7 @@ impl SinkLoop {
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
-        self.batch.retain(|record| !owned.contains(&record.original_partition()));
-        if self.batch.is_empty() {
-            self.redelivery = None;
-        }
+        self.retain_undelivered(|record| !owned.contains(&record.original_partition()));
         // Asked for until now, also by `pre_commit` and `close`: a task that gets a partition back begins anew.
         self.signals.forget(&owned);
         for partition in &owned {

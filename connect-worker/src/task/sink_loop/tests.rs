@@ -1,6 +1,8 @@
 //! Simulations of the sink loop against an in-process Kafka: seeded faults, and an oracle that checks at every commit
 //! that nothing is committed which is not durable, and at the end that nothing was lost.
 
+mod refused;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -41,8 +43,38 @@ struct Target {
     /// Read again from an offset at the next `pre_commit`; what is not durable is dropped.
     pre_commit_rewinds: Option<(TopicPartition, i64)>,
     rewound: Vec<(TopicPartition, i64)>,
+    /// Records that make the target refuse a batch whole.
+    refused: BTreeSet<(TopicPartition, i64)>,
+    /// A record whose parts are answered with retriable errors this many times once the batch was refused.
+    busy_with: Option<((TopicPartition, i64), u32)>,
+    /// Records in the order in which they were taken, and what was asked of the target.
+    taken: Vec<(TopicPartition, i64)>,
+    puts: Vec<usize>,
     /// Where the target stands: partitions are read from there on, as `open` asks.
     stands_at: Option<(TopicPartition, i64)>,
+}
+
+impl Target {
+    /// Answers as a target that refuses whole batches.
+    fn refuse(&mut self, batch: &[SinkRecord]) -> Result<(), ConnectError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.puts.push(batch.len());
+        let places = || batch.iter().map(|record| (record.original_partition(), record.offset));
+        if places().any(|place| self.refused.contains(&place)) {
+            return Err(ConnectError::data("400 from the target").refusing_batch());
+        }
+        if let Some((place, times)) = &mut self.busy_with
+            && *times > 0
+            && places().any(|other| other == *place)
+        {
+            *times -= 1;
+            return Err(ConnectError::retriable("target is busy").retry_after(Duration::from_millis(10)));
+        }
+        self.taken.extend(places());
+        Ok(())
+    }
 }
 
 static TARGETS: Mutex<Vec<(String, Arc<Mutex<Target>>)>> = Mutex::new(Vec::new());
@@ -90,6 +122,7 @@ impl SinkTask for TestSink {
             assert_eq!(first.offset, *offset, "a rewind comes before anything else is delivered");
             target.rewound.clear();
         }
+        target.refuse(batch)?;
         target.buffered.extend(batch.iter().map(|record| (record.original_partition(), record.offset)));
         Ok(PutReport::accepted())
     }
@@ -174,6 +207,7 @@ struct World {
     spec: TaskSpec,
     has_right: Arc<AtomicBool>,
     appended: Vec<(TopicPartition, i64)>,
+    metrics: Arc<MetricsRegistry>,
 }
 
 fn props(pairs: &[(&str, &str)]) -> Props {
@@ -205,8 +239,9 @@ impl World {
         let consumers = kafka.clone();
         let has_right = Arc::new(AtomicBool::new(true));
         let seen_right = Arc::clone(&has_right);
+        let metrics = MetricsRegistry::for_tests();
         let services = TaskServices {
-            metrics: MetricsRegistry::for_tests(),
+            metrics: Arc::clone(&metrics),
             worker: Arc::new(worker),
             offsets: Arc::new(
                 FileOffsetStore::open(std::env::temp_dir().join("sluice-sink-loop-offsets"))
@@ -241,7 +276,8 @@ impl World {
             exactly_once: None,
         };
         let spawner = Spawner::new(services);
-        Self { kafka, target, handle: None, events, sender, spawner, spec, has_right, appended: Vec::new() }
+        let appended = Vec::new();
+        Self { kafka, target, handle: None, events, sender, spawner, spec, has_right, appended, metrics }
     }
 
     fn start(&mut self) {
@@ -284,8 +320,9 @@ impl World {
         let target = lock(&self.target);
         for (partition, offset) in &self.appended {
             if committed.get(partition).is_some_and(|next| offset < next) {
+                let place = (partition.clone(), *offset);
                 assert!(
-                    target.durable.contains(&(partition.clone(), *offset)),
+                    target.durable.contains(&place) || target.refused.contains(&place),
                     "{partition}@{offset} committed early"
                 );
             }
@@ -295,7 +332,8 @@ impl World {
     fn check_nothing_is_lost(&self) {
         let target = lock(&self.target);
         for record in &self.appended {
-            assert!(target.durable.contains(record), "{record:?} is lost");
+            let is_there = target.durable.contains(record) || target.refused.contains(record);
+            assert!(is_there, "{record:?} is lost");
         }
     }
 
@@ -580,7 +618,7 @@ async fn simulation_with_seeded_faults_loses_nothing() {
 
 async fn simulate(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut world = World::new(&format!("simulation-{seed}"), &[]);
+    let mut world = World::new(&format!("simulation-{seed}"), &[("errors.tolerance", "all")]);
     let all = vec![partition(0), partition(1)];
     world.kafka.rebalance(Rebalance::Assigned(all.clone()));
     world.start();
@@ -594,6 +632,14 @@ async fn simulate(seed: u64) {
                 world.kafka.rebalance(Rebalance::Assigned(all.clone()));
             }
             4 => lock(&world.target).put_delay = Duration::from_millis(random.u64(0..4)),
+            5 => {
+                let number = random.i32(0..2);
+                // Refused before it can be read.
+                let mut target = lock(&world.target);
+                let offset = world.kafka.append(&partition(number), "bad");
+                target.refused.insert((partition(number), offset));
+                world.appended.push((partition(number), offset));
+            }
             _ => {
                 let number = random.i32(0..2);
                 world.append(number, random.usize(1..20));
