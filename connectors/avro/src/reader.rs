@@ -19,7 +19,15 @@ fn invalid(what: &str) -> ConnectError {
 
 impl<'a> Reader<'a> {
     pub fn new(source: &'a Bytes) -> Self {
-        Self { source, rest: source, elements_left: source.len() + 1024 }
+        Self::behind(source, 0)
+    }
+
+    /// Reads what follows the first `len` bytes.
+    ///
+    /// # Panics
+    /// Panics when there are fewer.
+    pub fn behind(source: &'a Bytes, len: usize) -> Self {
+        Self { source, rest: &source[len..], elements_left: source.len() + 1024 }
     }
 
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], ConnectError> {

@@ -81,7 +81,7 @@ fn answer<F: Format>(given: &Json) -> Result<Json, ConnectError> {
         }
         (schema, unhex(text(&given["payload"])))
     };
-    let back = format.read(&format.reader(&schema, Some(1))?, &payload)?;
+    let back = format.read(&format.reader(&schema, Some(1))?, &payload, 0)?;
     answer.insert("back".to_owned(), envelope_of(&back)?);
     Ok(answer.into())
 }

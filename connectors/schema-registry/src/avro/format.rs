@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use connect_core::config::{ConfigDef, Props};
+use connect_core::data::coerce::logical;
 use connect_core::data::{Datum, SchemaRef, Value};
 use connect_core::error::ConnectError;
 
@@ -82,14 +83,14 @@ impl Format for AvroFormat {
         Ok(AvroWriter { schema: schema::parse(&schema.text, &schema.references)? })
     }
 
-    fn read(&self, reader: &AvroReader, payload: &Bytes) -> Result<Datum, ConnectError> {
+    fn read(&self, reader: &AvroReader, record: &Bytes, start: usize) -> Result<Datum, ConnectError> {
         let value = match &reader.plan {
             // Bytes stand without their length when they are the whole record.
-            Plan::Bytes => Value::Bytes(payload.clone()),
+            Plan::Bytes => Value::Bytes(record.slice(start..)),
             Plan::Decimal(schema, None) => {
-                Value::Decimal(connect_core::data::coerce::logical::decimal_from_bytes(schema, payload)?)
+                Value::Decimal(logical::decimal_from_bytes(schema, &record[start..])?)
             }
-            plan => decode(plan, &mut Reader::new(payload))?,
+            plan => decode(plan, &mut Reader::behind(record, start))?,
         };
         Ok(Datum::new(reader.schema.clone(), value))
     }

@@ -31,7 +31,7 @@ fn write(format: &AvroFormat, schema: Option<&SchemaRef>, value: &Value) -> Vec<
 
 fn read(format: &AvroFormat, text: &str, bytes: &[u8]) -> Datum {
     let reader = format.reader(&SchemaText::new(text, "AVRO"), None).expect("readable");
-    format.read(&reader, &Bytes::copy_from_slice(bytes)).expect("read")
+    format.read(&reader, &Bytes::copy_from_slice(bytes), 0).expect("read")
 }
 
 fn round_trip(format: &AvroFormat, schema: &SchemaRef, value: &Value) -> Datum {
@@ -200,7 +200,7 @@ fn the_registrys_version_is_the_schemas_unless_it_names_its_own() {
     let format = format(&[]);
     let version = |text: &str| {
         let reader = format.reader(&SchemaText::new(text, "AVRO"), Some(4));
-        let datum = format.read(&reader.unwrap(), &Bytes::from_static(&[0])).unwrap();
+        let datum = format.read(&reader.unwrap(), &Bytes::from_static(&[0]), 0).unwrap();
         datum.schema().unwrap().version
     };
     assert_eq!(version("\"int\""), Some(4));
@@ -316,7 +316,7 @@ proptest! {
         let format = format(&[]);
         for text in [text(&format, &schema), format.describe(None).unwrap().text] {
             let reader = format.reader(&SchemaText::new(&text, "AVRO"), None).unwrap();
-            if let Err(error) = format.read(&reader, &Bytes::from(noise.clone())) {
+            if let Err(error) = format.read(&reader, &Bytes::from(noise.clone()), 0) {
                 prop_assert_eq!(error.kind(), connect_core::error::ErrorKind::Data);
             }
         }

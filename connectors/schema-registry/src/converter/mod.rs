@@ -69,11 +69,14 @@ pub trait Format: Default + Send + Sync + 'static {
     #[expect(private_interfaces, reason = "formats live in this crate")]
     fn writer(&self, connect: Option<&SchemaRef>, schema: &SchemaText) -> Result<Self::Writer, ConnectError>;
 
-    /// Reads what follows the schema's id.
+    /// Reads the payload that begins at `start` of a record.
     ///
     /// # Errors
     /// Fails with a data error when the payload was not written with the schema.
-    fn read(&self, reader: &Self::Reader, payload: &Bytes) -> Result<Datum, ConnectError>;
+    ///
+    /// # Panics
+    /// Panics when the record is shorter than `start`.
+    fn read(&self, reader: &Self::Reader, record: &Bytes, start: usize) -> Result<Datum, ConnectError>;
 
     /// Appends what follows the schema's id.
     ///

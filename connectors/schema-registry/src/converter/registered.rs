@@ -18,6 +18,8 @@ use super::{Described, Format};
 use crate::registry::{Cache, NameStrategy, Registered, RegistryConfig, SchemaRegistry, SchemaText};
 
 const MAGIC: u8 = 0;
+/// How long the magic byte and the schema's id are that a record begins with.
+const HEAD_LEN: usize = 5;
 const ID_HEADERS: [&str; 2] = ["__key_schema_id", "__value_schema_id"];
 
 /// A converter with a schema registry.
@@ -161,9 +163,9 @@ impl<F: Format> RegistryConverter<F> {
     ) -> Result<Datum, ConnectError> {
         let ready = self.ready()?;
         let id = id_of(bytes).ok_or_else(|| unknown_magic(headers))?;
-        let reader =
-            ready.readers.get(id, topic).ok_or_else(|| missing(format!("schema {id} is not fetched yet")))?;
-        self.format.read(&reader, &bytes.slice(5..)).map_err(|error| {
+        let read = ready.readers.with(id, topic, |reader| self.format.read(reader, bytes, HEAD_LEN));
+        let read = read.ok_or_else(|| missing(format!("schema {id} is not fetched yet")))?;
+        read.map_err(|error| {
             ConnectError::data(format!("Error deserializing {} message for id {id}", F::NAME)).because(error)
         })
     }
@@ -272,7 +274,7 @@ fn address_of(schema: Option<&SchemaRef>) -> usize {
     schema.map_or(0, |schema| Arc::as_ptr(schema).addr())
 }
 
-/// Returns the id in front of a record.
+/// Returns the id in front of a record, which takes [`HEAD_LEN`] bytes.
 fn id_of(bytes: &Bytes) -> Option<i32> {
     match bytes.as_ref() {
         [MAGIC, a, b, c, d, ..] => Some(i32::from_be_bytes([*a, *b, *c, *d])),

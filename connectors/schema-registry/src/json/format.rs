@@ -68,8 +68,8 @@ impl Format for JsonSchemaFormat {
         Ok(())
     }
 
-    fn read(&self, reader: &SchemaRef, payload: &Bytes) -> Result<Datum, ConnectError> {
-        let payload = in_utf8(payload);
+    fn read(&self, reader: &SchemaRef, record: &Bytes, start: usize) -> Result<Datum, ConnectError> {
+        let payload = in_utf8(&record.slice(start..));
         let node = json::read(&payload).map_err(|error| ConnectError::data("reading JSON").because(error))?;
         if node == json::Node::Missing {
             return Err(ConnectError::data("reading JSON: the payload is empty"));

@@ -25,7 +25,7 @@ fn write(format: &JsonSchemaFormat, schema: &SchemaRef, value: &Value) -> String
 
 fn read(format: &JsonSchemaFormat, text: &str, payload: &str) -> Datum {
     let reader = format.reader(&SchemaText::new(text, "JSON"), None).expect("readable");
-    format.read(&reader, &Bytes::copy_from_slice(payload.as_bytes())).expect("read")
+    format.read(&reader, &Bytes::copy_from_slice(payload.as_bytes()), 0).expect("read")
 }
 
 fn structure(schema: &SchemaRef, values: Vec<Value>) -> Value {
@@ -138,7 +138,7 @@ proptest::proptest! {
         let format = format(&[]);
         let text = r#"{"type":"object","properties":{"a":{"type":"array","items":{"type":"string","connect.type":"bytes"}}}}"#;
         let reader = format.reader(&SchemaText::new(text, "JSON"), None).unwrap();
-        if let Err(error) = format.read(&reader, &Bytes::from(noise)) {
+        if let Err(error) = format.read(&reader, &Bytes::from(noise), 0) {
             proptest::prop_assert_eq!(error.kind(), connect_core::error::ErrorKind::Data);
         }
     }

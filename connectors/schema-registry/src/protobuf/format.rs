@@ -98,8 +98,9 @@ impl Format for ProtobufFormat {
         Ok(ProtobufWriter { message, indexes })
     }
 
-    fn read(&self, reader: &ProtobufReader, payload: &Bytes) -> Result<Datum, ConnectError> {
-        let (indexes, bytes) = index::split(payload)?;
+    fn read(&self, reader: &ProtobufReader, record: &Bytes, start: usize) -> Result<Datum, ConnectError> {
+        let payload = record.slice(start..);
+        let (indexes, bytes) = index::split(&payload)?;
         let ty = self.type_of(reader, indexes)?;
         let MessageType { descriptor, schema } = ty.as_ref();
         let message = DynamicMessage::decode(descriptor.clone(), bytes)

@@ -28,7 +28,9 @@ fn write(format: &ProtobufFormat, schema: &SchemaRef, value: &Value) -> Vec<u8> 
 fn read(format: &ProtobufFormat, text: &str, bytes: &[u8]) -> Datum {
     let reader = format.reader(&SchemaText::new(text, "PROTOBUF"), None);
     let reader = reader.unwrap_or_else(|error| panic!("{}\n{text}", error.trace()));
-    format.read(&reader, &Bytes::copy_from_slice(bytes)).unwrap_or_else(|error| panic!("{}", error.trace()))
+    format
+        .read(&reader, &Bytes::copy_from_slice(bytes), 0)
+        .unwrap_or_else(|error| panic!("{}", error.trace()))
 }
 
 fn structure(schema: &SchemaRef, values: Vec<Value>) -> Value {
@@ -163,7 +165,7 @@ fn what_protobuf_cannot_say_is_refused() {
     assert_eq!(format.describe(Some(&nested)).unwrap_err().context(), "Array cannot be nested");
     let cyclic = "syntax = \"proto3\"; message L { L next = 1; }";
     let reader = format.reader(&SchemaText::new(cyclic, "PROTOBUF"), None).unwrap();
-    let error = format.read(&reader, &Bytes::from_static(&[0])).unwrap_err();
+    let error = format.read(&reader, &Bytes::from_static(&[0]), 0).unwrap_err();
     assert_eq!(error.context(), "message `L` holds itself, which is not supported");
     assert!(format.reader(&SchemaText::new("message", "PROTOBUF"), None).is_err());
 }
@@ -180,7 +182,7 @@ fn files_that_are_referred_to_are_imported() {
     )];
     let format = format(&[]);
     let datum = format
-        .read(&format.reader(&schema, Some(3)).unwrap(), &Bytes::from_static(&[0, 0x0a, 2, 8, 1]))
+        .read(&format.reader(&schema, Some(3)).unwrap(), &Bytes::from_static(&[0, 0x0a, 2, 8, 1]), 0)
         .unwrap();
     assert_eq!(datum.schema().unwrap().version, Some(3));
     assert_eq!(values(&datum).len(), 1);
@@ -192,7 +194,7 @@ proptest::proptest! {
         let format = format(&[]);
         let text = "syntax = \"proto3\"; message M { string a = 1; repeated int64 b = 2; map<int32, M2> c = 3; message M2 { bytes d = 1; } }";
         let reader = format.reader(&SchemaText::new(text, "PROTOBUF"), None).unwrap();
-        if let Err(error) = format.read(&reader, &Bytes::from(noise)) {
+        if let Err(error) = format.read(&reader, &Bytes::from(noise), 0) {
             proptest::prop_assert_eq!(error.kind(), connect_core::error::ErrorKind::Data);
         }
     }
