@@ -29,6 +29,6 @@ pub use error::JsonError;
 pub use java::write_java_text;
 pub use node::Node;
 pub use number::Number;
-pub use reader::{MAX_DEPTH, read, read_whole};
+pub use reader::{MAX_DEPTH, read, read_part, read_whole};
 pub use text::{to_utf8, write_str};
 pub use writer::{write_float32, write_float64, write_node, write_value};

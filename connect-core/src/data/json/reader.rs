@@ -47,6 +47,18 @@ pub fn read_whole(input: &[u8], depth: usize) -> Result<Node<'_>> {
     }
 }
 
+/// Reads the value that a part of a text begins with, which stands inside of `depth` containers, and returns it with
+/// its length. What follows it is not looked at.
+///
+/// # Errors
+/// Fails when there is no value or an invalid one.
+pub fn read_part(input: &[u8], depth: usize) -> Result<(Node<'_>, usize)> {
+    let mut reader = Reader { input, position: 0 };
+    let Some(byte) = reader.skip_space()? else { return reader.end("Unexpected end-of-input") };
+    let node = reader.value(byte, depth)?;
+    Ok((node, reader.position))
+}
+
 pub(super) struct Reader<'a> {
     pub(super) input: &'a [u8],
     pub(super) position: usize,

@@ -15,8 +15,9 @@ use super::cache::Cache;
 use super::config::JsonConverterConfig;
 use super::decode::{Decoder, to_typed};
 use super::encode::Encoder;
+use super::layout::Known;
 use super::opening::Opening;
-use super::schema;
+use super::{schema, straight};
 use crate::header::with_role;
 
 const NO_ENVELOPE: &str = "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields and may not \
@@ -49,7 +50,7 @@ pub struct JsonConverter {
     /// `schema.content`: the schema of every bare payload.
     fixed_schema: Option<SchemaRef>,
     /// Schemas by the JSON text they came in.
-    schemas: Cache<Bytes, Option<SchemaRef>>,
+    schemas: Cache<Bytes, Arc<Known>>,
     /// How the last envelope began: most records of a topic begin like the one before. `None` without a cache.
     opening: Option<Opening>,
     /// JSON texts by the address of the schema, which the entry keeps alive.
@@ -214,28 +215,50 @@ impl JsonConverter {
     /// Decodes an envelope whose parts can be told apart without reading the schema; `None` sends the caller the
     /// long way, which also words the errors.
     fn open_cached(&self, bytes: &Bytes, scratch: &mut BytesMut) -> Result<Option<Datum>, ConnectError> {
-        if let Some((schema, payload_text)) = self.opening.as_ref().and_then(|opening| opening.split(bytes))
-            && let Ok(payload) = json::read_whole(payload_text, 1)
+        let opened = self.opening.as_ref().and_then(|opening| opening.split(bytes));
+        if let Some((known, payload)) = opened
+            && let Some(datum) = self.open_known(bytes, &known, payload, scratch)
         {
-            return self.datum(bytes, schema, &payload, scratch).map(Some);
+            return datum.map(Some);
         }
-        let Some([schema_text, payload_text]) = json::split_object(bytes, [b"schema", b"payload"]) else {
+        let Some([schema_text, payload]) = json::split_object(bytes, [b"schema", b"payload"]) else {
             return Ok(None);
         };
-        let Ok(payload) = json::read_whole(payload_text, 1) else { return Ok(None) };
-        let schema = match self.schemas.get(schema_text) {
-            Some(schema) => schema,
+        let known = match self.schemas.get(schema_text) {
+            Some(known) => known,
             None => {
                 let Ok(node) = json::read_whole(schema_text, 1) else { return Ok(None) };
-                let schema = schema::from_json(&node, self.decoder(bytes))?;
-                self.schemas.insert(Bytes::copy_from_slice(schema_text), schema.clone());
-                schema
+                // A payload that cannot be read is told of before a schema that means nothing.
+                if json::read_whole(payload, 1).is_err() {
+                    return Ok(None);
+                }
+                let known = Arc::new(Known::new(schema::from_json(&node, self.decoder(bytes))?));
+                self.schemas.insert(Bytes::copy_from_slice(schema_text), Arc::clone(&known));
+                known
             }
         };
+        let Some(datum) = self.open_known(bytes, &known, payload, scratch) else { return Ok(None) };
         if let Some(opening) = &self.opening {
-            opening.remember(bytes, payload_text, schema.as_ref());
+            opening.remember(bytes, payload, &known);
         }
-        self.datum(bytes, schema, &payload, scratch).map(Some)
+        datum.map(Some)
+    }
+
+    /// Decodes a payload by its schema; `None` when it is no JSON.
+    fn open_known(
+        &self,
+        bytes: &Bytes,
+        known: &Known,
+        payload: &[u8],
+        scratch: &mut BytesMut,
+    ) -> Option<Result<Datum, ConnectError>> {
+        let layout = known.layout.as_ref();
+        if let Some(value) = layout.and_then(|layout| straight::read(layout, payload, 1, self.decoder(bytes)))
+        {
+            return Some(Ok(Datum::new(known.schema.clone(), value)));
+        }
+        let payload = json::read_whole(payload, 1).ok()?;
+        Some(self.datum(bytes, known.schema.clone(), &payload, scratch))
     }
 
     fn datum(

@@ -61,16 +61,16 @@ pub(super) fn to_typed(
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "narrowing drops bits, as Java's casts do")]
-fn low_8(number: i32) -> i8 {
+pub(super) fn low_8(number: i32) -> i8 {
     number as i8
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "narrowing drops bits, as Java's casts do")]
-fn low_16(number: i32) -> i16 {
+pub(super) fn low_16(number: i32) -> i16 {
     number as i16
 }
 
-fn null_value(schema: &Schema, decoder: Decoder<'_>) -> Result<Value, ConnectError> {
+pub(super) fn null_value(schema: &Schema, decoder: Decoder<'_>) -> Result<Value, ConnectError> {
     match &schema.default {
         Some(default) if decoder.replace_null_with_default => Ok(default.clone()),
         _ if schema.optional => Ok(Value::Null),

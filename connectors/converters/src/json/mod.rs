@@ -5,7 +5,9 @@ mod config;
 mod converter;
 mod decode;
 mod encode;
+mod layout;
 mod opening;
 mod schema;
+mod straight;
 
 pub use converter::{JsonConverter, json_as_java_text};

@@ -1,36 +1,37 @@
 //! The beginning that envelopes of one schema share: all that stands before the payload.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use connect_core::data::SchemaRef;
+
+use super::layout::Known;
 
 /// Longest beginning that is kept, so that a huge schema is not held a second time.
 const LIMIT: usize = 64 << 10;
 
 /// The last beginning and its schema. Comparing it costs less than finding the end of a schema's text and its hash.
 #[derive(Debug, Default)]
-pub(super) struct Opening(Mutex<Option<(Bytes, Option<SchemaRef>)>>);
+pub(super) struct Opening(Mutex<Option<(Bytes, Arc<Known>)>>);
 
 impl Opening {
     /// Returns the schema, and the text of the payload, of an envelope that begins like the last one and ends with
     /// its payload. The payload is not checked: what follows it inside the envelope, if anything does, makes it
     /// unreadable.
-    pub(super) fn split<'a>(&self, text: &'a [u8]) -> Option<(Option<SchemaRef>, &'a [u8])> {
+    pub(super) fn split<'a>(&self, text: &'a [u8]) -> Option<(Arc<Known>, &'a [u8])> {
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (opening, schema) = guard.as_ref()?;
+        let (opening, known) = guard.as_ref()?;
         let payload = text.strip_prefix(opening.as_ref())?.trim_ascii_end().strip_suffix(b"}")?;
-        Some((schema.clone(), payload))
+        Some((Arc::clone(known), payload))
     }
 
     /// Keeps the beginning of an envelope whose `payload` is part of its `text`.
-    pub(super) fn remember(&self, text: &[u8], payload: &[u8], schema: Option<&SchemaRef>) {
+    pub(super) fn remember(&self, text: &[u8], payload: &[u8], known: &Arc<Known>) {
         let len = payload.as_ptr().addr().saturating_sub(text.as_ptr().addr());
         // What precedes a payload that comes first says nothing about the schema.
         let is_last = text[len + payload.len()..].trim_ascii() == b"}";
         if is_last && len <= LIMIT {
             let opening = Bytes::copy_from_slice(&text[..len]);
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((opening, schema.cloned()));
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((opening, Arc::clone(known)));
         }
     }
 }
@@ -47,7 +48,7 @@ mod tests {
         let split = |text: &'static str| opening.split(text.as_bytes()).map(|(_, payload)| payload);
         let envelope = br#"{"schema": {"a":1} ,"payload": 1 } "#;
         assert_eq!(split(r#"{"schema": {"a":1} ,"payload": 2}"#), None);
-        opening.remember(envelope, &envelope[31..32], None);
+        opening.remember(envelope, &envelope[31..32], &Arc::new(Known::new(None)));
         assert_eq!(split(r#"{"schema": {"a":1} ,"payload": {"x":{}}}"#), Some(br#"{"x":{}}"# as &[u8]));
         assert_eq!(split(r#"{"schema": {"a":2} ,"payload": 1}"#), None);
         assert_eq!(split(r#"{"schema": {"a":1} ,"payload": 1"#), None);
@@ -62,7 +63,7 @@ mod tests {
     fn payload_before_the_schema_is_not_kept() {
         let opening = Opening::default();
         let envelope = br#"{"payload":1,"schema":null}"#;
-        opening.remember(envelope, &envelope[11..12], None);
+        opening.remember(envelope, &envelope[11..12], &Arc::new(Known::new(None)));
         assert!(opening.split(envelope).is_none());
     }
 }
