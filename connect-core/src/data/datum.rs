@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::data::json::{self, TextMap};
 use crate::data::{SchemaRef, Value};
 
 /// A key or value of a record: an optional schema and the value.
 ///
 /// A JSON converter without schemas leaves the value as canonical JSON text (what Kafka Connect would write after
-/// decoding it), so that a sink which writes JSON copies bytes and nothing is parsed into a tree.
+/// decoding it), so that a sink which writes JSON copies bytes and nothing is parsed into a tree. In front of
+/// transforms it leaves maps as text, too, but with their keys known.
 #[derive(Debug, Clone)]
 pub struct Datum {
     schema: Option<SchemaRef>,
@@ -20,6 +22,7 @@ pub struct Datum {
 enum Body {
     Ready(Value),
     Json { text: Bytes, decode: fn(&Bytes) -> Value },
+    Map(TextMap),
 }
 
 impl Datum {
@@ -44,6 +47,11 @@ impl Datum {
         Self { schema: None, body: Body::Json { text, decode } }
     }
 
+    /// Returns a schemaless datum of a map that is still text.
+    pub(in crate::data) fn from_text_map(map: TextMap) -> Self {
+        Self { schema: None, body: Body::Map(map) }
+    }
+
     /// Returns the schema.
     pub fn schema(&self) -> Option<&SchemaRef> {
         self.schema.as_ref()
@@ -59,17 +67,33 @@ impl Datum {
         match &self.body {
             Body::Ready(value) => Cow::Borrowed(value),
             Body::Json { text, decode } => Cow::Owned(decode(text)),
+            Body::Map(map) => Cow::Owned(map.to_value()),
         }
     }
 
     /// Returns the value for change, decoding it in place if that has not happened yet.
     pub fn value_mut(&mut self) -> &mut Value {
-        if let Body::Json { text, decode } = &self.body {
-            self.body = Body::Ready(decode(text));
+        match &self.body {
+            Body::Ready(_) => {}
+            Body::Json { text, decode } => self.body = Body::Ready(decode(text)),
+            Body::Map(map) => self.body = Body::Ready(map.to_value()),
         }
         match &mut self.body {
             Body::Ready(value) => value,
-            Body::Json { .. } => unreachable!("decoded above"),
+            Body::Json { .. } | Body::Map(_) => unreachable!("decoded above"),
+        }
+    }
+
+    /// Returns a schemaless map that is still text for change; `None` when the value is anything else or decoded.
+    pub fn text_map_mut(&mut self) -> Option<&mut TextMap> {
+        if let Body::Json { text, .. } = &self.body
+            && let Some(map) = json::text_map(text)
+        {
+            self.body = Body::Map(map);
+        }
+        match &mut self.body {
+            Body::Map(map) => Some(map),
+            Body::Ready(_) | Body::Json { .. } => None,
         }
     }
 
@@ -78,14 +102,16 @@ impl Datum {
         match self.body {
             Body::Ready(value) => (self.schema, value),
             Body::Json { text, decode } => (self.schema, decode(&text)),
+            Body::Map(map) => (self.schema, map.to_value()),
         }
     }
 
     /// Returns the canonical JSON text when the value has not been decoded: exactly the bytes that encoding the
-    /// decoded value as JSON would give.
-    pub fn json_text(&self) -> Option<&Bytes> {
+    /// decoded value as JSON would give. Of a map whose keys transforms have changed it is put together each time.
+    pub fn json_text(&self) -> Option<Cow<'_, Bytes>> {
         match &self.body {
-            Body::Json { text, .. } => Some(text),
+            Body::Json { text, .. } => Some(Cow::Borrowed(text)),
+            Body::Map(map) => Some(Cow::Owned(map.to_json())),
             Body::Ready(_) => None,
         }
     }

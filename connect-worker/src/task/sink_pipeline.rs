@@ -43,11 +43,18 @@ impl SinkPipeline {
         errors: ErrorPolicy,
         topics_seen: TopicsSeen,
     ) -> Result<Self, ConnectError> {
+        let mut key = converter(ConverterRole::Key, worker, connector_props, registry)?;
+        let mut value = converter(ConverterRole::Value, worker, connector_props, registry)?;
+        let chain = Chain::new(connector_props, registry)?;
+        if !chain.is_empty() {
+            key.converter.expect_transforms();
+            value.converter.expect_transforms();
+        }
         Ok(Self {
-            key: converter(ConverterRole::Key, worker, connector_props, registry)?,
-            value: converter(ConverterRole::Value, worker, connector_props, registry)?,
+            key,
+            value,
             header: header_converter(worker, connector_props, registry)?,
-            chain: Chain::new(connector_props, registry)?,
+            chain,
             errors,
             scratch: BytesMut::new(),
             topics_seen,

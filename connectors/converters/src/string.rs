@@ -80,7 +80,7 @@ impl Converter for StringConverter {
             return self.from_connect_data(topic, datum.schema(), &datum.value());
         };
         let mut text = Vec::with_capacity(json.len() + json.len() / 4);
-        crate::json_as_java_text(json, &mut text);
+        crate::json_as_java_text(&json, &mut text);
         Ok(Some(Bytes::from(text)))
     }
 }

@@ -28,7 +28,7 @@ impl Payloads {
     /// A data error when the value does not fit its schema.
     pub(crate) fn document(&self, datum: &Datum, ignores_schema: bool) -> Result<Bytes, ConnectError> {
         if let Some(text) = datum.json_text() {
-            return Ok(text.clone());
+            return Ok(text.into_owned());
         }
         let mut out = Vec::with_capacity(256);
         match datum.schema() {

@@ -67,7 +67,7 @@ impl Encoding {
                 // A JSON string is a string: `raw` sends its text.
                 Some(b'"') => self.append_raw_value(datum, out),
                 _ => {
-                    out.extend_from_slice(text);
+                    out.extend_from_slice(&text);
                     Ok(())
                 }
             };
@@ -96,7 +96,7 @@ impl Encoding {
 
     fn append_json(&self, datum: &Datum, out: &mut Vec<u8>) -> Result<(), ConnectError> {
         if let Some(text) = datum.json_text() {
-            out.extend_from_slice(text);
+            out.extend_from_slice(&text);
             return Ok(());
         }
         match datum.value().as_ref() {

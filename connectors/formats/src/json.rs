@@ -38,7 +38,7 @@ impl JsonFormat {
     pub fn append(&self, datum: &Datum, out: &mut Vec<u8>) -> Result<(), ConnectError> {
         match datum.json_text() {
             // The text is what Kafka Connect would write after decoding it: nothing is parsed here.
-            Some(text) => out.extend_from_slice(text),
+            Some(text) => out.extend_from_slice(&text),
             None => self.append_value(datum, out)?,
         }
         out.push(b'\n');

@@ -2,12 +2,15 @@
 
 use connect_core::config;
 use connect_core::config::{ConfigDef, Props};
+use connect_core::data::json;
+use connect_core::data::json::TextLayout;
 use connect_core::data::{Map, Schema, SchemaRef, Struct, Type, Value, logical};
 use connect_core::error::ConnectError;
 use connect_core::record::ConnectRecord;
 use connect_core::transform::{Outcome, Position, Transform};
 
 use crate::java_map::HashMap;
+use crate::layouts::LayoutCache;
 use crate::require;
 use crate::schemas::{SchemaCache, add_field, copy_basics, fields_of};
 use crate::settings::{first_issue, with_default};
@@ -42,6 +45,7 @@ pub(crate) struct InsertField {
     insertions: Vec<Insertion>,
     replaces_null: bool,
     cache: SchemaCache<SchemaRef>,
+    layouts: LayoutCache,
 }
 
 struct Insertion {
@@ -60,7 +64,13 @@ enum Source {
 
 impl InsertField {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, insertions: Vec::new(), replaces_null: true, cache: SchemaCache::default() }
+        Self {
+            side,
+            insertions: Vec::new(),
+            replaces_null: true,
+            cache: SchemaCache::default(),
+            layouts: LayoutCache::default(),
+        }
     }
 }
 
@@ -99,6 +109,9 @@ impl Transform for InsertField {
         if self.side.of(record).is_null() {
             return Ok(Outcome::Keep);
         }
+        if self.side.text_map(record).is_some() {
+            return self.insert_in_text_map(record, position);
+        }
         let (schema, value) = self.side.take(record);
         let (schema, value) = match schema {
             None => (None, self.insert_in_map(require::map(value, PURPOSE)?, record, position)?),
@@ -123,16 +136,52 @@ impl InsertField {
     ) -> Result<Value, ConnectError> {
         let mut map = HashMap::copy_of(map);
         for insertion in &self.insertions {
-            let value = match (&insertion.source, record.timestamp) {
-                (Source::Timestamp, Some(millis)) => Value::Int64(millis),
-                (source, _) => source.value(record, position)?,
-            };
+            let value = insertion.source.schemaless_value(record, position)?;
             // Only what the record has is added.
             if !value.is_null() {
                 map.put(&insertion.name, value);
             }
         }
         Ok(Value::Map(map.into_map()))
+    }
+
+    /// Inserts in a map that is still text: fixed values become part of its layout.
+    fn insert_in_text_map(
+        &self,
+        record: &mut ConnectRecord,
+        position: Position,
+    ) -> Result<Outcome, ConnectError> {
+        let (mut own, mut change) = (Vec::new(), 0);
+        for (index, insertion) in self.insertions.iter().enumerate() {
+            if matches!(insertion.source, Source::Fixed(_)) {
+                continue;
+            }
+            let value = insertion.source.schemaless_value(record, position)?;
+            if !value.is_null() {
+                change |= 1 << index;
+                own.push(value);
+            }
+        }
+        let Some(map) = self.side.text_map(record) else { return Ok(Outcome::Keep) };
+        let layout =
+            self.layouts.get(map.layout(), change, |layout| Ok(self.longer_layout(layout, change)))?;
+        map.change(layout, own);
+        Ok(Outcome::Keep)
+    }
+
+    /// `change` has a bit set for each insertion that brings a value of the record's own.
+    fn longer_layout(&self, layout: &TextLayout, change: u32) -> TextLayout {
+        let mut map = HashMap::copy_of_entries(layout.entries());
+        let mut own_count = layout.own_count();
+        for (index, insertion) in self.insertions.iter().enumerate() {
+            if let Source::Fixed(value) = &insertion.source {
+                map.put(&insertion.name, json::Source::Fixed(value.clone()));
+            } else if change & 1 << index != 0 {
+                map.put(&insertion.name, json::Source::Own(own_count));
+                own_count += 1;
+            }
+        }
+        TextLayout::new(map.into_entries(), own_count)
     }
 
     fn insert_in_struct(
@@ -173,6 +222,14 @@ impl Source {
             Source::Partition => Schema::of(Type::Int32),
             Source::Offset => Schema::of(Type::Int64),
             Source::Timestamp => logical::timestamp(),
+        }
+    }
+
+    /// Returns the value with the type it has in a map; null when the record has none.
+    fn schemaless_value(&self, record: &ConnectRecord, position: Position) -> Result<Value, ConnectError> {
+        match (self, record.timestamp) {
+            (Source::Timestamp, Some(millis)) => Ok(Value::Int64(millis)),
+            (source, _) => source.value(record, position),
         }
     }
 

@@ -5,8 +5,8 @@ use connect_core::data::{Map, Value, java_map};
 
 /// A hash map under change: entries in insertion order, and the size that its table has on the JVM.
 #[derive(Debug)]
-pub(crate) struct HashMap {
-    entries: Vec<(Value, Value)>,
+pub(crate) struct HashMap<V = Value> {
+    entries: Vec<(Value, V)>,
     table: usize,
 }
 
@@ -14,23 +14,35 @@ pub(crate) struct HashMap {
 const DEFAULT_TABLE: usize = 16;
 
 impl HashMap {
+    /// Returns `new HashMap(map)`.
+    pub(crate) fn copy_of(map: Map) -> Self {
+        Self::copy_of_entries(map.entries)
+    }
+
+    /// Returns the map in the order in which the JVM iterates over it.
+    pub(crate) fn into_map(self) -> Map {
+        Map { entries: self.into_entries() }
+    }
+}
+
+impl<V> HashMap<V> {
     /// Returns `new HashMap(capacity)`.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self { entries: Vec::with_capacity(capacity), table: capacity.max(1).next_power_of_two() }
     }
 
-    /// Returns `new HashMap(map)`.
-    pub(crate) fn copy_of(map: Map) -> Self {
+    /// Returns `new HashMap(map)` of a map with the given entries.
+    pub(crate) fn copy_of_entries(entries: Vec<(Value, V)>) -> Self {
         // HashMap.putMapEntries up to JDK 19: the size over the load factor, plus one.
-        let table = match map.entries.len() {
+        let table = match entries.len() {
             0 => DEFAULT_TABLE,
             len => (len * 4 / 3 + 1).next_power_of_two(),
         };
-        Self { entries: map.entries, table }
+        Self { entries, table }
     }
 
     /// Sets the value under a string key; a known key keeps its place.
-    pub(crate) fn put(&mut self, key: &str, value: Value) {
+    pub(crate) fn put(&mut self, key: &str, value: V) {
         match self.entries.iter_mut().find(|(name, _)| name.as_str() == Some(key)) {
             Some((_, old)) => *old = value,
             None => self.push(Value::string(key), value),
@@ -38,31 +50,31 @@ impl HashMap {
     }
 
     /// Returns the value under a string key, for change.
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut V> {
         self.entries.iter_mut().find(|(name, _)| name.as_str() == Some(key)).map(|(_, value)| value)
     }
 
     /// Removes a string key; returns its value.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<Value> {
+    pub(crate) fn remove(&mut self, key: &str) -> Option<V> {
         let position = self.entries.iter().position(|(name, _)| name.as_str() == Some(key))?;
         Some(self.entries.remove(position).1)
     }
 
-    /// Returns the map in the order in which the JVM iterates over it.
-    pub(crate) fn into_map(self) -> Map {
+    /// Returns the entries in the order in which the JVM iterates over them.
+    pub(crate) fn into_entries(self) -> Vec<(Value, V)> {
         let mask = u32::try_from(self.table - 1).unwrap_or(u32::MAX);
         let mut entries = self.entries;
         sort_by_bucket(&mut entries, mask);
-        Map { entries }
+        entries
     }
 
     /// Adds a value under a key that the map does not have.
-    pub(crate) fn put_new(&mut self, key: Value, value: Value) {
+    pub(crate) fn put_new(&mut self, key: Value, value: V) {
         debug_assert!(self.entries.iter().all(|(other, _)| *other != key), "{key:?} is there");
         self.push(key, value);
     }
 
-    fn push(&mut self, key: Value, value: Value) {
+    fn push(&mut self, key: Value, value: V) {
         self.entries.push((key, value));
         while self.entries.len() > self.table * 3 / 4 {
             self.table *= 2;
@@ -74,7 +86,7 @@ impl HashMap {
 const SMALL: usize = 32;
 
 /// Orders entries by bucket, and in a bucket as they were.
-fn sort_by_bucket(entries: &mut [(Value, Value)], mask: u32) {
+fn sort_by_bucket<V>(entries: &mut [(Value, V)], mask: u32) {
     if entries.len() > SMALL {
         entries.sort_by_cached_key(|(key, _)| bucket(key, mask));
         return;

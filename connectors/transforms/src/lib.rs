@@ -18,6 +18,7 @@ mod insert_field;
 mod java_map;
 mod java_regex;
 mod json_path;
+mod layouts;
 mod mask_field;
 mod plugins;
 mod predicates;

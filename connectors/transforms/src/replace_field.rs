@@ -2,12 +2,14 @@
 
 use connect_core::config;
 use connect_core::config::{ConfigDef, Parsed, Props, Validator};
+use connect_core::data::json::TextLayout;
 use connect_core::data::{Field, Map, Schema, SchemaRef, Struct, Type, Value};
 use connect_core::error::ConnectError;
 use connect_core::record::ConnectRecord;
 use connect_core::transform::{Outcome, Position, Transform};
 
 use crate::java_map::{HashMap, in_set_order};
+use crate::layouts::LayoutCache;
 use crate::require;
 use crate::schemas::{SchemaCache, add_field, copy_basics, fields_of};
 use crate::settings::{first_issue, java_split, unique_list, with_default, without_repeats};
@@ -38,6 +40,7 @@ pub(crate) struct ReplaceField {
     renames: Vec<(String, String)>,
     replaces_null: bool,
     cache: SchemaCache<Plan>,
+    layouts: LayoutCache,
 }
 
 /// A changed schema, with the position of each of its fields in the old one, or the name of a field that is not there.
@@ -55,6 +58,7 @@ impl ReplaceField {
             renames: Vec::new(),
             replaces_null: true,
             cache: SchemaCache::default(),
+            layouts: LayoutCache::default(),
         }
     }
 }
@@ -81,6 +85,14 @@ impl Transform for ReplaceField {
         if self.side.of(record).is_null() {
             return Ok(Outcome::Keep);
         }
+        if let Some(map) = self.side.text_map(record) {
+            let layout = self.layouts.get(map.layout(), 0, |layout| {
+                let entries = self.replace_in_entries(layout.entries())?;
+                Ok(TextLayout::new(entries, layout.own_count()))
+            })?;
+            map.change(layout, Vec::new());
+            return Ok(Outcome::Keep);
+        }
         let (schema, value) = self.side.take(record);
         let (schema, value) = match schema {
             None => (None, self.replace_in_map(require::map(value, PURPOSE)?)?),
@@ -98,8 +110,12 @@ impl Transform for ReplaceField {
 
 impl ReplaceField {
     fn replace_in_map(&self, map: Map) -> Result<Value, ConnectError> {
-        let mut left = HashMap::with_capacity(map.entries.len());
-        for (key, value) in map.entries {
+        Ok(Value::Map(Map { entries: self.replace_in_entries(map.entries)? }))
+    }
+
+    fn replace_in_entries<V>(&self, entries: Vec<(Value, V)>) -> Result<Vec<(Value, V)>, ConnectError> {
+        let mut left = HashMap::with_capacity(entries.len());
+        for (key, value) in entries {
             let name = require::text_key(&key)?;
             if !self.keeps(name) {
                 continue;
@@ -111,7 +127,7 @@ impl ReplaceField {
                 false => left.put_new(key, value),
             }
         }
-        Ok(Value::Map(left.into_map()))
+        Ok(left.into_entries())
     }
 
     fn replace_in_struct(&self, structure: Struct, plan: &Plan) -> Result<Struct, ConnectError> {

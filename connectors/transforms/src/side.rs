@@ -1,5 +1,6 @@
 //! The part of a record that a transform works on: the `$Key` and `$Value` classes of one transform.
 
+use connect_core::data::json::TextMap;
 use connect_core::data::{Datum, SchemaRef, Value};
 use connect_core::record::ConnectRecord;
 
@@ -29,6 +30,11 @@ impl Side {
     /// Puts schema and value in place of the old ones.
     pub(crate) fn put(self, record: &mut ConnectRecord, schema: Option<SchemaRef>, value: Value) {
         *self.slot(record) = Datum::new(schema, value);
+    }
+
+    /// Returns the part for change if it is a map without schema that is still text.
+    pub(crate) fn text_map(self, record: &mut ConnectRecord) -> Option<&mut TextMap> {
+        self.slot(record).text_map_mut()
     }
 
     fn slot(self, record: &mut ConnectRecord) -> &mut Datum {

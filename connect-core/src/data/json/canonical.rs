@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::data::Datum;
-use crate::data::json::fast::{Found, rewrite};
-use crate::data::json::{JsonError, Node, decode_canonical, in_utf8, read, to_value, write_node};
+use crate::data::json::fast::{Found, FoundMap, find_map, rewrite};
+use crate::data::json::{JsonError, Node, TextMap, decode_canonical, in_utf8, read, to_value, write_node};
 
 /// How much a batch's buffer grows by when it is full.
 const SCRATCH_CHUNK: usize = 64 * 1024;
@@ -15,16 +15,51 @@ const SCRATCH_CHUNK: usize = 64 * 1024;
 /// # Errors
 /// Fails with Jackson's text when the bytes do not begin with a JSON value.
 pub fn schemaless_datum(input: &Bytes, scratch: &mut BytesMut) -> Result<Datum, JsonError> {
-    let fast = rewrite(input, |found| {
+    match rewrite(input, |found| found.map(|found| datum_of(found, input, scratch))) {
+        Some(datum) => Ok(datum),
+        None => schemaless_datum_by_tree(input, scratch),
+    }
+}
+
+/// As [`schemaless_datum`], for values whose fields transforms will ask for: of an object only the places of its keys
+/// are found, and nothing is put in order before something asks for it.
+///
+/// # Errors
+/// Fails with Jackson's text when the bytes do not begin with a JSON value.
+pub fn schemaless_fields(input: &Bytes, scratch: &mut BytesMut) -> Result<Datum, JsonError> {
+    let fast = find_map(input, |found| {
         found.map(|found| match found {
-            Found::Null => Datum::NULL,
-            Found::Span { start, end } => Datum::from_json(input.slice(start..end), decode_canonical),
-            Found::Text(text) => Datum::from_json(split_off(scratch, text), decode_canonical),
+            FoundMap::Span { start, end, layout } => {
+                Datum::from_text_map(TextMap::new(input.slice(start..end), layout))
+            }
+            FoundMap::Text { text, layout } => {
+                Datum::from_text_map(TextMap::new(split_off(scratch, text), layout))
+            }
+            FoundMap::Other(found) => datum_of(found, input, scratch),
         })
     });
     match fast {
         Some(datum) => Ok(datum),
         None => schemaless_datum_by_tree(input, scratch),
+    }
+}
+
+/// Returns the map of canonical text, its fields left where they are; `None` when it is no map or rare in some way.
+pub(in crate::data) fn text_map(text: &Bytes) -> Option<TextMap> {
+    find_map(text, |found| match found? {
+        // What is canonical is in order.
+        FoundMap::Span { start, end, layout } if end - start == text.len() => {
+            Some(TextMap::new(text.clone(), layout))
+        }
+        _ => None,
+    })
+}
+
+fn datum_of(found: Found<'_>, input: &Bytes, scratch: &mut BytesMut) -> Datum {
+    match found {
+        Found::Null => Datum::NULL,
+        Found::Span { start, end } => Datum::from_json(input.slice(start..end), decode_canonical),
+        Found::Text(text) => Datum::from_json(split_off(scratch, text), decode_canonical),
     }
 }
 

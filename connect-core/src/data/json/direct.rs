@@ -1,10 +1,12 @@
 //! Canonical text straight into values, without a tree between. Where something unusual stands the caller goes the
 //! long way by the tree, which also is the measure of this one.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use crate::data::json::decode::shared_text;
+use crate::data::json::decode::{decode_canonical_by_tree, shared_text};
 use crate::data::json::envelope::string_len;
 use crate::data::json::{Node, Number, read};
 use crate::data::{Map, Value};
@@ -19,6 +21,15 @@ pub(super) fn value_of_canonical(text: &Bytes) -> Option<Value> {
     let mut cursor = Cursor { text, position: 0 };
     let value = cursor.value(0)?;
     (cursor.position == text.len()).then_some(value)
+}
+
+/// Returns the value of canonical text that is part of another text.
+pub(super) fn value_at(text: &Bytes, span: Range<usize>) -> Value {
+    let mut cursor = Cursor { text, position: span.start };
+    match cursor.value(0) {
+        Some(value) if cursor.position == span.end => value,
+        _ => decode_canonical_by_tree(&text.slice(span)),
+    }
 }
 
 struct Cursor<'a> {
@@ -128,7 +139,6 @@ impl Cursor<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::json::decode::decode_canonical_by_tree;
 
     #[test]
     fn shallow_text_is_read_as_by_the_tree() {

@@ -19,9 +19,11 @@ mod open;
 mod reader;
 mod strings;
 mod text;
+mod text_map;
 mod writer;
 
-pub use canonical::{datum_of_node, schemaless_datum, schemaless_datum_by_tree};
+pub(in crate::data) use canonical::text_map;
+pub use canonical::{datum_of_node, schemaless_datum, schemaless_datum_by_tree, schemaless_fields};
 pub use decode::{decode_canonical, to_value};
 pub use encoding::in_utf8;
 pub use envelope::{may_be_object_with, split_object};
@@ -31,4 +33,5 @@ pub use node::Node;
 pub use number::Number;
 pub use reader::{MAX_DEPTH, read, read_part, read_whole};
 pub use text::{to_utf8, write_str};
+pub use text_map::{Source, TextLayout, TextMap};
 pub use writer::{write_float32, write_float64, write_node, write_value};

@@ -56,7 +56,11 @@ pub struct JsonConverter {
     /// JSON texts by the address of the schema, which the entry keeps alive.
     schema_texts: Cache<usize, (SchemaRef, Bytes)>,
     has_warned: AtomicBool,
+    /// How bare JSON is read.
+    read_bare: ReadBare,
 }
+
+type ReadBare = fn(&Bytes, &mut BytesMut) -> Result<Datum, JsonError>;
 
 impl Default for JsonConverter {
     fn default() -> Self {
@@ -69,6 +73,7 @@ impl Default for JsonConverter {
             opening: Some(Opening::default()),
             schema_texts: Cache::new(1000),
             has_warned: AtomicBool::new(false),
+            read_bare: json::schemaless_datum,
         }
     }
 }
@@ -102,6 +107,10 @@ impl Converter for JsonConverter {
         JsonConverterConfig::config_def()
     }
 
+    fn expect_transforms(&mut self) {
+        self.read_bare = json::schemaless_fields;
+    }
+
     fn to_connect_data(
         &self,
         topic: &str,
@@ -111,7 +120,7 @@ impl Converter for JsonConverter {
     ) -> Result<Datum, ConnectError> {
         let Some(bytes) = value else { return Ok(Datum::NULL) };
         match self.reading {
-            Reading::Bare => json::schemaless_datum(bytes, scratch).map_err(not_json),
+            Reading::Bare => (self.read_bare)(bytes, scratch).map_err(not_json),
             _ if self.fixed_schema.is_some() => {
                 let bytes = &json::in_utf8(bytes);
                 let node = json::read(bytes).map_err(not_json)?;
@@ -123,7 +132,7 @@ impl Converter for JsonConverter {
                 self.open_envelope_if_any(topic, bytes, scratch)
             }
             Reading::Either => {
-                let datum = json::schemaless_datum(bytes, scratch).map_err(not_json)?;
+                let datum = (self.read_bare)(bytes, scratch).map_err(not_json)?;
                 self.warn_of_bare_json(topic);
                 Ok(datum)
             }
@@ -152,11 +161,11 @@ impl Converter for JsonConverter {
 
     fn from_datum(&self, topic: &str, datum: &Datum) -> Result<Option<Bytes>, ConnectError> {
         match datum.json_text() {
-            Some(text) if !self.writes_envelope => Ok(Some(text.clone())),
+            Some(text) if !self.writes_envelope => Ok(Some(text.into_owned())),
             Some(text) => {
                 let mut out = Vec::with_capacity(text.len() + 32);
                 self.begin_envelope(&mut out, None)?;
-                out.extend_from_slice(text);
+                out.extend_from_slice(&text);
                 out.push(b'}');
                 Ok(Some(Bytes::from(out)))
             }

@@ -5,7 +5,7 @@ use connect_core::data::{Datum, Value, java_text, json};
 /// Appends the text of a value and a line end.
 pub(crate) fn append_line(out: &mut Vec<u8>, datum: &Datum) {
     match datum.json_text() {
-        Some(text) => json::write_java_text(out, text),
+        Some(text) => json::write_java_text(out, &text),
         None => append_value(out, &datum.value()),
     }
     out.push(b'\n');

@@ -52,11 +52,24 @@ pub(super) struct Tape {
     open: Vec<Member>,
 }
 
+impl Tape {
+    /// Returns whether the values inside of a container stand in the input as they are to be.
+    pub(super) fn has_verbatim_values(&self, piece: Piece) -> bool {
+        if piece.is_verbatim() {
+            return true;
+        }
+        let Composite { first, count, .. } = self.composites[piece.composite()];
+        self.members[first as usize..][..count as usize].iter().all(|member| member.value.is_verbatim())
+    }
+}
+
 pub(super) struct Scan<'a, 's> {
     input: &'a [u8],
     at: usize,
     /// White space skipped so far: a container without any may be copied whole.
     spaces: usize,
+    /// The keys of the object that ended last.
+    ended: Shape,
     shapes: &'s mut Shapes,
     tape: &'s mut Tape,
 }
@@ -66,17 +79,19 @@ impl<'a, 's> Scan<'a, 's> {
         tape.members.clear();
         tape.composites.clear();
         tape.open.clear();
-        Self { input, at: 0, spaces: 0, shapes, tape }
+        Self { input, at: 0, spaces: 0, ended: Shapes::EMPTY, shapes, tape }
     }
 
-    /// Scans the first value of the input.
-    pub(super) fn document(mut self) -> Option<Piece> {
+    /// Scans the first value of the input; returns also its keys if it is an object.
+    pub(super) fn document(mut self) -> Option<(Piece, Shape)> {
         u32::try_from(self.input.len()).ok().filter(|len| *len < VERBATIM)?;
         let first = self.peek()?;
         let piece = self.value(first, 0)?;
         match (first, self.input.get(self.at)) {
             // Numbers and words must not run on; what may follow them is the reader's affair.
-            (b'"' | b'{' | b'[', _) | (_, None | Some(b' ' | b'\t' | b'\n' | b'\r')) => Some(piece),
+            (b'"' | b'{' | b'[', _) | (_, None | Some(b' ' | b'\t' | b'\n' | b'\r')) => {
+                Some((piece, self.ended))
+            }
             _ => None,
         }
     }
@@ -155,6 +170,7 @@ impl<'a, 's> Scan<'a, 's> {
             next = self.next_entry(b'}')?;
         }
         self.at += 1;
+        self.ended = shape;
         let order = self.shapes.order(shape);
         if is_verbatim && self.spaces == spaces && order.is_identity {
             self.tape.open.truncate(base);

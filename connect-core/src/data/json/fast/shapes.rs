@@ -3,9 +3,12 @@
 //! A sequence is a path in a tree whose edges are keys. Logs repeat a handful of sequences for ever, so that a key
 //! costs one comparison with the key expected next, and an object's order nothing.
 
-use crate::data::java_map;
+use std::sync::Arc;
+
 use crate::data::json::text::hash;
 use crate::data::json::writer::spread;
+use crate::data::json::{Source, TextLayout, to_utf8};
+use crate::data::{Value, java_map};
 
 /// Sequences remembered; beyond, all are forgotten and learnt anew.
 const MAX_SHAPES: usize = 4096;
@@ -34,6 +37,8 @@ struct Node {
     /// Which edge is replaced next.
     victim: u8,
     order: Option<Order>,
+    /// Of objects as they are in the document, and of objects put in order.
+    layouts: [Option<Arc<TextLayout>>; 2],
 }
 
 /// The order of an object's members.
@@ -76,6 +81,7 @@ impl Shapes {
             edges: Vec::new(),
             victim: 0,
             order: None,
+            layouts: [None, None],
         });
     }
 
@@ -118,6 +124,7 @@ impl Shapes {
             edges: Vec::new(),
             victim: 0,
             order: None,
+            layouts: [None, None],
         };
         self.keys.extend_from_slice(key);
         self.nodes.push(node);
@@ -154,6 +161,45 @@ impl Shapes {
             Some(order) => order,
             None => unreachable!("set above"),
         }
+    }
+
+    /// Returns the layout of an object with this sequence of keys.
+    pub(super) fn layout(&mut self, shape: Shape) -> Arc<TextLayout> {
+        self.layout_at(shape, 0)
+    }
+
+    /// Returns the layout of an object with this sequence of keys after it was put in order.
+    pub(super) fn ordered_layout(&mut self, shape: Shape) -> Arc<TextLayout> {
+        self.layout_at(shape, 1)
+    }
+
+    #[inline]
+    fn layout_at(&mut self, shape: Shape, kind: usize) -> Arc<TextLayout> {
+        if let Some(layout) = &self.nodes[shape.0 as usize].layouts[kind] {
+            return Arc::clone(layout);
+        }
+        let layout = Arc::new(self.make_layout(shape, kind == 1));
+        self.nodes[shape.0 as usize].layouts[kind] = Some(Arc::clone(&layout));
+        layout
+    }
+
+    #[cold]
+    fn make_layout(&mut self, shape: Shape, is_ordered: bool) -> TextLayout {
+        let mut keys = Vec::new();
+        let mut index = shape.0;
+        while index != 0 {
+            let node = &self.nodes[index as usize];
+            let key = self.key(node);
+            keys.push(Value::string(to_utf8(&key[1..key.len() - 1])));
+            index = node.parent;
+        }
+        keys.reverse();
+        let positions = self.order(shape).positions.iter().map(|position| usize::from(*position));
+        let place = |(rank, position)| if is_ordered { rank } else { position };
+        let entry = |(rank, position): (usize, usize)| {
+            (std::mem::replace(&mut keys[position], Value::Null), Source::Text(place((rank, position))))
+        };
+        TextLayout::new(positions.enumerate().map(entry).collect(), 0)
     }
 
     #[cold]

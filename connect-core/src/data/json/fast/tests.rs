@@ -1,17 +1,21 @@
 //! The fast way against the slow one.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
 use super::*;
 use crate::data::json::decode::decode_canonical_by_tree;
-use crate::data::json::{JsonError, decode_canonical, schemaless_datum, schemaless_datum_by_tree};
+use crate::data::json::{
+    JsonError, decode_canonical, schemaless_datum, schemaless_datum_by_tree, schemaless_fields,
+};
 use crate::data::{Datum, Value};
 
 /// Returns canonical text, if there is any, and the value, or the error's text.
 fn outcome(datum: Result<Datum, JsonError>) -> Result<(Option<Bytes>, Value), String> {
     let datum = datum.map_err(|error| error.to_string())?;
-    Ok((datum.json_text().cloned(), datum.into_parts().1))
+    Ok((datum.json_text().map(Cow::into_owned), datum.into_parts().1))
 }
 
 fn check(input: &[u8]) {
@@ -27,6 +31,14 @@ fn check(input: &[u8]) {
         assert!(decode_canonical(text) == decode_canonical_by_tree(text), "{shown}");
     }
     assert!(fast == slow, "{shown}");
+    let fields = outcome(schemaless_fields(&input, &mut BytesMut::new()));
+    assert!(fields == slow, "{shown}: {fields:?} instead of {slow:?}");
+    if let Ok((Some(text), value)) = &slow {
+        let mut datum = Datum::from_json(text.clone(), decode_canonical);
+        if datum.text_map_mut().is_some() {
+            assert!(datum.json_text().as_deref() == Some(text) && *datum.value() == *value, "{shown}");
+        }
+    }
 }
 
 fn is_fast(input: &str) -> bool {
@@ -46,6 +58,17 @@ fn ordinary_documents_take_the_fast_way() {
         "null",
     ] {
         assert!(is_fast(text), "{text}");
+        check(text.as_bytes());
+    }
+}
+
+#[test]
+fn fields_of_ordinary_objects_are_left_where_they_are() {
+    for text in
+        [r#"{"b":1,"a":"x"}"#, r#" { "b" : {} , "a" : [1,"}"] } "#, r#"{"b":{"y":1,"x":2},"a":[1, 2]}"#]
+    {
+        let mut datum = schemaless_fields(&Bytes::from(text), &mut BytesMut::new()).unwrap();
+        assert_eq!(datum.text_map_mut().map(|map| map.layout().entries().len()), Some(2), "{text}");
         check(text.as_bytes());
     }
 }
@@ -220,7 +243,7 @@ proptest! {
     fn canonical_text_is_a_fixed_point(text in document()) {
         let input = Bytes::from(text);
         if let Ok(datum) = schemaless_datum(&input, &mut BytesMut::new()) && let Some(first) = datum.json_text() {
-            let again = schemaless_datum(first, &mut BytesMut::new()).unwrap();
+            let again = schemaless_datum(&first, &mut BytesMut::new()).unwrap();
             // `-0.0` is written for a number too small for a double, and read as zero.
             if !first.windows(4).any(|window| window == b"-0.0") {
                 prop_assert_eq!(again.json_text().unwrap(), first);
