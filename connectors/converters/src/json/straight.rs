@@ -72,7 +72,7 @@ impl<'a> Cursor<'a> {
             if !self.passes_key(field) {
                 return self.members_in_any_order(layout, values, depth);
             }
-            values.push(self.value(&field.step, &connect.schema, depth)?);
+            self.value(&field.step, &connect.schema, depth, &mut values)?;
             if self.ends_entry(b'}')? {
                 return match values.len() == layout.fields.len() {
                     true => Some(structure(layout, values)),
@@ -93,6 +93,7 @@ impl<'a> Cursor<'a> {
     ) -> Option<Value> {
         let count = layout.fields.len();
         let mut next = values.len();
+        let mut read = Vec::with_capacity(1);
         let mut is_read = vec![true; next];
         values.resize(count, Value::Null);
         is_read.resize(count, false);
@@ -103,7 +104,8 @@ impl<'a> Cursor<'a> {
                 Some(index) => {
                     let field = &layout.fields[index];
                     // Of a key that occurs twice, the last value counts.
-                    values[index] = self.value(&field.step, &layout.schema.fields[index].schema, depth)?;
+                    self.value(&field.step, &layout.schema.fields[index].schema, depth, &mut read)?;
+                    values[index] = read.pop()?;
                     is_read[index] = true;
                     next = index + 1;
                 }
@@ -173,19 +175,46 @@ impl<'a> Cursor<'a> {
         (len <= MAX_KEY_LEN).then_some(&rest[..len + 2])
     }
 
-    /// Reads a value inside of `depth` containers, as `to_typed` and the check of its field would have it.
+    /// Reads a value inside of `depth` containers, as `to_typed` and the check of its field would have it, and adds it
+    /// to `values`: the most frequent ones are made where they stay.
     #[inline]
-    fn value(&mut self, step: &Step, schema: &SchemaRef, depth: usize) -> Option<Value> {
+    fn value(
+        &mut self,
+        step: &Step,
+        schema: &SchemaRef,
+        depth: usize,
+        values: &mut Vec<Value>,
+    ) -> Option<()> {
         let first = self.peek()?;
-        let value = match (step, first) {
-            (Step::String, b'"') => self.string().map(Value::String),
-            (Step::Int32, b'-' | b'0'..=b'9') => self.integer().map(|number| Value::Int32(low_32(number))),
-            (Step::Int64, b'-' | b'0'..=b'9') => self.integer().map(Value::Int64),
-            _ => return self.rarer_value(step, first, schema, depth),
-        };
-        value.or_else(|| self.by_tree(schema, depth))
+        match (step, first) {
+            (Step::String, b'"') => {
+                if let Some(text) = self.string() {
+                    values.push(Value::String(self.text.slice_ref(text)));
+                    return Some(());
+                }
+            }
+            (Step::Int32, b'-' | b'0'..=b'9') => {
+                if let Some(number) = self.integer() {
+                    values.push(Value::Int32(low_32(number)));
+                    return Some(());
+                }
+            }
+            (Step::Int64, b'-' | b'0'..=b'9') => {
+                if let Some(number) = self.integer() {
+                    values.push(Value::Int64(number));
+                    return Some(());
+                }
+            }
+            _ => {
+                values.push(self.rarer_value(step, first, schema, depth)?);
+                return Some(());
+            }
+        }
+        values.push(self.by_tree(schema, depth)?);
+        Some(())
     }
 
+    #[inline(never)]
     fn rarer_value(&mut self, step: &Step, first: u8, schema: &SchemaRef, depth: usize) -> Option<Value> {
         let value = match (step, first) {
             (Step::Struct(layout), b'{') => {
@@ -226,7 +255,7 @@ impl<'a> Cursor<'a> {
             return Some(Value::Array(items));
         }
         loop {
-            items.push(self.value(element, schema, depth)?);
+            self.value(element, schema, depth, &mut items)?;
             if self.ends_entry(b']')? {
                 return Some(Value::Array(items));
             }
@@ -250,11 +279,11 @@ impl<'a> Cursor<'a> {
 
     /// Reads a string without escapes; stays where it is when there is another.
     #[inline]
-    fn string(&mut self) -> Option<ByteString> {
+    fn string(&mut self) -> Option<&'a str> {
         let len = plain_len(&self.bytes[self.at + 1..])?;
         let start = self.at + 1;
         self.at = start + len + 1;
-        Some(self.text.slice_ref(&self.text[start..start + len]))
+        self.text.get(start..start + len)
     }
 
     /// Reads an integer of a few digits; stays where it is when there is another number.
