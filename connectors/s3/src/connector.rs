@@ -9,44 +9,58 @@ use connect_core::preview::Preview;
 use connect_core::record::SinkRecord;
 use connect_core::task::SinkTask;
 
+use crate::aiven::AivenConfig;
 use crate::config::S3SinkConfig;
-use crate::settings::Settings;
+use crate::settings::Dialect;
 use crate::task::S3SinkTask;
 use crate::writer::preview;
 
 const CLASS: &str = "io.confluent.connect.s3.S3SinkConnector";
-const TASK_CLASS: &str = "io.confluent.connect.s3.S3SinkTask";
-/// The version of Confluent's connector whose keys and names this one follows.
-const VERSION: &str = "12.2.0";
+const AIVEN_CLASS: &str = "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector";
 
-/// Valid values of the keys without a default.
-const PLACEHOLDERS: [(&str, &str); 4] = [
+/// Valid values of the keys that must be given.
+const PLACEHOLDERS: [(&str, &str); 5] = [
     ("s3.bucket.name", "bucket"),
     ("flush.size", "1"),
     ("storage.class", "io.confluent.connect.s3.storage.S3Storage"),
     ("format.class", "io.confluent.connect.s3.format.json.JsonFormat"),
+    ("aws.s3.bucket.name", "bucket"),
 ];
 
 /// Returns the plug-ins of this crate.
 pub fn plugins() -> Vec<PluginInfo> {
-    let factory = Factory::Sink(|| Box::new(S3SinkConnector::default()));
-    vec![PluginInfo { class: CLASS, version: VERSION, factory }]
+    let confluent = Factory::Sink(|| Box::new(S3SinkConnector::default()));
+    let aiven = Factory::Sink(|| Box::new(S3SinkConnector::reading(Dialect::Aiven)));
+    vec![
+        PluginInfo { class: CLASS, version: Dialect::Confluent.version(), factory: confluent },
+        PluginInfo { class: AIVEN_CLASS, version: Dialect::Aiven.version(), factory: aiven },
+    ]
 }
 
 /// Writes records to objects in S3.
 #[derive(Debug, Default)]
 struct S3SinkConnector {
+    dialect: Dialect,
     props: Props,
+}
+
+impl S3SinkConnector {
+    fn reading(dialect: Dialect) -> Self {
+        Self { dialect, ..Self::default() }
+    }
 }
 
 #[async_trait]
 impl Connector for S3SinkConnector {
     fn version(&self) -> &'static str {
-        VERSION
+        self.dialect.version()
     }
 
     fn config_def(&self) -> ConfigDef {
-        S3SinkConfig::config_def()
+        match self.dialect {
+            Dialect::Confluent => S3SinkConfig::config_def(),
+            Dialect::Aiven => AivenConfig::config_def(),
+        }
     }
 
     fn validate(&self, props: &Props) -> ConfigReport {
@@ -66,18 +80,21 @@ impl Connector for S3SinkConnector {
                 checked.insert(key.to_owned(), value.to_owned());
             }
         }
-        for issue in Settings::parse(&checked).err().unwrap_or_default() {
+        for issue in self.dialect.parse(&checked).err().unwrap_or_default() {
             report.add_error(&issue.name, issue.message);
         }
         report
     }
 
     fn task_class(&self) -> &'static str {
-        TASK_CLASS
+        match self.dialect {
+            Dialect::Confluent => "io.confluent.connect.s3.S3SinkTask",
+            Dialect::Aiven => "io.aiven.kafka.connect.s3.S3SinkTask",
+        }
     }
 
     async fn start(&mut self, _context: ConnectorContext, props: &Props) -> Result<(), ConnectError> {
-        Settings::parse(props)?;
+        self.dialect.parse(props)?;
         self.props = props.clone();
         Ok(())
     }
@@ -89,7 +106,7 @@ impl Connector for S3SinkConnector {
 
 impl SinkConnector for S3SinkConnector {
     fn task(&self) -> Box<dyn SinkTask> {
-        Box::new(S3SinkTask::default())
+        Box::new(S3SinkTask::reading(self.dialect))
     }
 
     fn preview(
@@ -98,7 +115,7 @@ impl SinkConnector for S3SinkConnector {
         records: &[SinkRecord],
         now_ms: i64,
     ) -> Result<Option<Preview>, ConnectError> {
-        Ok(Some(preview(Settings::parse(props)?, records, now_ms)))
+        Ok(Some(preview(self.dialect.parse(props)?, records, now_ms)))
     }
 }
 
@@ -146,13 +163,14 @@ mod tests {
 
     impl SinkConnector for OnFakeStore {
         fn task(&self) -> Box<dyn SinkTask> {
-            Box::new(S3SinkTask::with_store(Arc::new(FakeStore::default())))
+            let store = Arc::new(FakeStore::default());
+            Box::new(S3SinkTask::with_store(store).in_dialect(self.0.dialect))
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn connector_keeps_the_contract_of_sinks() {
-        let [mut plugin] = <[PluginInfo; 1]>::try_from(plugins()).unwrap_or_else(|_| panic!("one plug-in"));
+        let mut plugin = plugins().into_iter().next().expect("the first plug-in");
         plugin.factory = Factory::Sink(|| Box::new(OnFakeStore::default()));
         let valid = props(&[
             ("s3.bucket.name", "b"),
@@ -164,6 +182,21 @@ mod tests {
             ("flush.size", "many"),
             ("format.class", "io.confluent.connect.s3.format.orc.OrcFormat"),
             ("s3.part.size", "1"),
+        ];
+        sink_contract(&plugin, &valid, bad, &Datum::schemaless(Value::string("x"))).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connector_keeps_the_contract_of_sinks_with_aivens_keys() {
+        let mut plugin = plugins().into_iter().nth(1).expect("the second plug-in");
+        plugin.factory = Factory::Sink(|| Box::new(OnFakeStore(S3SinkConnector::reading(Dialect::Aiven))));
+        let valid = props(&[("aws.s3.bucket.name", "bucket"), ("format.output.type", "jsonl")]);
+        let bad: BadConfig<'_> = &[
+            ("aws.s3.bucket.name", "B"),
+            ("file.name.template", "{{topic}}"),
+            ("file.compression.type", "lz4"),
+            ("format.output.fields", "key,unsupported"),
+            ("aws.s3.backoff.max.retries", "35"),
         ];
         sink_contract(&plugin, &valid, bad, &Datum::schemaless(Value::string("x"))).await;
     }

@@ -1,6 +1,7 @@
 //! The S3 sink, taking the configuration of Confluent's `S3SinkConnector` and writing the same objects under the
 //! same names.
 
+mod aiven;
 mod client;
 mod config;
 mod connector;

@@ -12,15 +12,49 @@ use std::time::Duration;
 use connect_core::config::{ConfigIssue, Props};
 use connect_core::kit::RetryPolicy;
 
+use crate::aiven;
 use crate::client::AwsOptions;
 use crate::config::S3SinkConfig;
 use crate::naming::ObjectNaming;
 use crate::time_zone::parse_zone;
 use crate::writer::{Affix, Compatibility, NullPolicy, Rules};
+pub(crate) use access::{is_default_chain, with_scheme};
 
 const STORAGE_CLASS: &str = "S3Storage";
 /// `s3.retry.backoff.ms` is capped as Confluent caps it.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Whose keys a configuration is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Dialect {
+    /// Those of Confluent's sink.
+    #[default]
+    Confluent,
+    /// Those of Aiven's.
+    Aiven,
+}
+
+impl Dialect {
+    /// Parses and checks a configuration.
+    ///
+    /// # Errors
+    /// Returns every issue, not only the first.
+    pub(crate) fn parse(self, props: &Props) -> Result<Settings, Vec<ConfigIssue>> {
+        match self {
+            Dialect::Confluent => Settings::parse(props),
+            Dialect::Aiven => aiven::parse(props),
+        }
+    }
+
+    /// Returns the version of the connector whose keys and names are followed.
+    pub(crate) fn version(self) -> &'static str {
+        match self {
+            Dialect::Confluent => "12.2.0",
+            Dialect::Aiven => "3.4.3",
+        }
+    }
+}
+
 /// Everything a task is made from.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -86,6 +120,7 @@ impl Settings {
                         rotate_interval_ms: positive(config.rotate_interval_ms)
                             .filter(|_| partitioner.is_time_based()),
                         partitioner,
+                        grouping: None,
                         flush_size: i64::from(config.flush_size),
                         schedule,
                         rotate_on_partition_change: config.rotate_on_partition_change,
@@ -112,6 +147,21 @@ pub(crate) struct Issues {
 }
 
 impl Issues {
+    /// Returns whether nothing was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Returns what was found.
+    pub(crate) fn into_found(self) -> Vec<ConfigIssue> {
+        self.found
+    }
+
+    /// Adds an issue with a text of its own.
+    pub(crate) fn missing(&mut self, name: &str, message: &str) {
+        self.found.push(ConfigIssue { name: name.to_owned(), message: message.to_owned() });
+    }
+
     /// Adds an issue in Kafka's form.
     pub(crate) fn invalid(&mut self, name: &str, value: impl std::fmt::Display, reason: &str) {
         let message = format!("Invalid value {value} for configuration {name}: {reason}");

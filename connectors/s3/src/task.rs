@@ -13,22 +13,34 @@ use connect_core::record::{Offsets, SinkRecord, TopicPartition};
 use connect_core::task::{CloseReason, PutReport, SinkTask, SinkTaskContext};
 
 use crate::client::{AwsStore, ObjectStore};
-use crate::settings::Settings;
+use crate::settings::Dialect;
 use crate::work::Work;
 
 /// Writes records to objects.
 #[derive(Default)]
 pub(crate) struct S3SinkTask {
+    dialect: Dialect,
     /// Takes the place of S3 in tests.
     store: Option<Arc<dyn ObjectStore>>,
     work: Option<Work>,
 }
 
 impl S3SinkTask {
+    /// Returns a task that reads configurations of a dialect.
+    pub(crate) fn reading(dialect: Dialect) -> Self {
+        Self { dialect, ..Self::default() }
+    }
+
     /// Returns a task that writes to the given store.
     #[cfg(test)]
     pub(crate) fn with_store(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store: Some(store), work: None }
+        Self { store: Some(store), ..Self::default() }
+    }
+
+    /// Returns the task with configurations in another dialect.
+    #[cfg(test)]
+    pub(crate) fn in_dialect(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
     }
 
     fn work(&mut self) -> Result<&mut Work, ConnectError> {
@@ -39,7 +51,7 @@ impl S3SinkTask {
 #[async_trait]
 impl SinkTask for S3SinkTask {
     async fn start(&mut self, context: SinkTaskContext, props: &Props) -> Result<(), ConnectError> {
-        let settings = Settings::parse(props)?;
+        let settings = self.dialect.parse(props)?;
         let store = match &self.store {
             Some(store) => Arc::clone(store),
             None => Arc::new(AwsStore::connect(settings.aws.clone()).await),
@@ -78,6 +90,7 @@ impl SinkTask for S3SinkTask {
 
     async fn pre_commit(&mut self, consumed: &Offsets) -> Result<Offsets, ConnectError> {
         let work = self.work()?;
+        work.close_groups().await?;
         work.drain().await;
         Ok(work.committable(consumed))
     }

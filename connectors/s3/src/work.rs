@@ -3,6 +3,7 @@
 
 mod assigned;
 mod drain;
+mod groups;
 mod handover;
 mod outcome;
 mod room;

@@ -7,6 +7,7 @@
 mod compat;
 mod events;
 mod file;
+mod open;
 mod preview;
 mod rules;
 #[cfg(test)]
@@ -19,8 +20,8 @@ use std::sync::Arc;
 use connect_core::error::{ConnectError, RecordFailure};
 use connect_core::kit::ByteBudget;
 use connect_core::record::{SinkRecord, TopicPartition};
-use connector_formats::Part;
 
+use crate::aiven::Groups;
 use crate::partitioner::{Partitioner, TimeMemo};
 use crate::time_zone::next_scheduled_ms;
 
@@ -52,12 +53,16 @@ pub(crate) struct PartitionWriter {
     scratch: String,
     /// Topics and partitions of files opened under other coordinates than those the records were read from.
     renamed: Vec<TopicPartition>,
+    /// Which files there are, where the rules have a grouping.
+    groups: Option<Groups>,
 }
 
 impl PartitionWriter {
     pub(crate) fn new(rules: Arc<Rules>, budget: ByteBudget, now_ms: i64) -> Self {
         let scheduled_ms = rules.schedule.as_ref().map(|(ms, zone)| next_scheduled_ms(now_ms, *ms, zone));
+        let groups = rules.grouping.as_ref().map(|grouping| Groups::new(Arc::clone(grouping)));
         Self {
+            groups,
             rules,
             budget,
             files: Vec::new(),
@@ -108,7 +113,7 @@ impl PartitionWriter {
     ) -> Result<Progress, ConnectError> {
         self.renew_schedule(now_ms);
         for (position, record) in run.iter().enumerate() {
-            let is_tombstone = record.value.is_null();
+            let is_tombstone = record.value.is_null() && self.rules.nulls != NullPolicy::Keep;
             if is_tombstone && !self.takes_null(position, record, not_written)? {
                 continue;
             }
@@ -131,23 +136,20 @@ impl PartitionWriter {
                     continue;
                 }
             }
-            let slot = known.unwrap_or_else(|| self.open_file(record, is_tombstone));
-            match self.append(slot, record) {
-                Ok(bytes) => self.bytes += bytes,
+            let slot = match self.add(known, record, is_tombstone, now_ms) {
+                Ok(slot) => slot,
                 Err(error) => {
-                    self.drop_if_empty(slot);
                     not_written.failed.push(RecordFailure { index: position, error });
                     continue;
                 }
-            }
+            };
             if self.records == 0 {
                 self.first = record.offset;
             }
             self.current = slot;
             self.records += 1;
             self.next = record.offset + 1;
-            let is_full = self.rules.rotate_bytes.is_some_and(|most| self.bytes >= most);
-            if self.records >= self.rules.flush_size || is_full {
+            if self.is_full(slot) {
                 let event = Some(Event::Rotated(self.rotate(now_ms)?));
                 return Ok(Progress { taken: position + 1, event });
             }
@@ -179,6 +181,9 @@ impl PartitionWriter {
         self.records = 0;
         self.bytes = 0;
         self.base_ms = None;
+        if let Some(groups) = &mut self.groups {
+            groups.clear();
+        }
         let budget = &self.budget;
         let files: Result<Vec<ClosedFile>, ConnectError> =
             self.files.drain(..).map(|file| file.close(budget)).collect();
@@ -195,6 +200,9 @@ impl PartitionWriter {
     /// # Errors
     /// As [`PartitionWriter::rotate`].
     pub(crate) fn spill(&mut self, least: usize) -> Result<Vec<Chunk>, ConnectError> {
+        if self.compacts() {
+            return Ok(Vec::new());
+        }
         let size = self.largest_body().max(least);
         for file in &mut self.files {
             let chunks = file.take_chunks(size, &self.budget)?;
@@ -212,7 +220,7 @@ impl PartitionWriter {
         not_written: &mut NotWritten,
     ) -> Result<bool, ConnectError> {
         match self.rules.nulls {
-            NullPolicy::Write => Ok(true),
+            NullPolicy::Write | NullPolicy::Keep => Ok(true),
             NullPolicy::Ignore => {
                 not_written.ignored.push(position);
                 Ok(false)
@@ -234,6 +242,13 @@ impl PartitionWriter {
         is_tombstone: bool,
         now_ms: i64,
     ) -> Result<(Option<i64>, Option<usize>), ConnectError> {
+        if let Some(groups) = &mut self.groups {
+            self.scratch.clear();
+            let (index, files) = (&self.index, &self.files);
+            let count = |name: &str| index.get(name).map(|slot| files[*slot].records);
+            groups.place(record, now_ms, count, &mut self.scratch)?;
+            return Ok((None, index.get(&self.scratch).copied()));
+        }
         let rules = &self.rules;
         let time_ms = rules.partitioner.time(record, is_tombstone, now_ms)?;
         let current = self.files.get(self.current).filter(|file| file.has_coordinates(record));
@@ -276,6 +291,10 @@ impl PartitionWriter {
         if self.records == 0 {
             return Ok(false);
         }
+        let is_unfit = slot.is_some_and(|slot| !self.files[slot].fits(record));
+        if self.groups.is_some() {
+            return Ok(is_unfit && !self.compacts());
+        }
         let is_new_file = slot.is_none();
         // Covers the flip between values with and without schema, which Confluent checks before the schema.
         let is_other_schema = match slot {
@@ -285,7 +304,6 @@ impl PartitionWriter {
             }
             None => false,
         };
-        let is_unfit = slot.is_some_and(|slot| !self.files[slot].fits(record));
         let is_at_file_limit =
             is_new_file && self.rules.max_open_files.is_some_and(|most| self.files.len() >= most);
         Ok(is_other_schema
@@ -293,19 +311,6 @@ impl PartitionWriter {
             || is_at_file_limit
             || self.scheduled_ms.is_some_and(|due| now_ms >= due)
             || self.is_interval_over(time_ms, slot, is_tombstone))
-    }
-
-    /// Adds a record to a file, under the file's schema; returns the bytes it takes.
-    fn append(&mut self, slot: usize, record: &SinkRecord) -> Result<usize, ConnectError> {
-        let file = &mut self.files[slot];
-        match self.rules.compatibility.projected(file.schema.as_ref(), &record.value)? {
-            None => file.append(record),
-            Some(value) => {
-                let mut projected = record.clone();
-                projected.value = value;
-                file.append(&projected)
-            }
-        }
     }
 
     fn is_interval_over(&self, time_ms: Option<i64>, slot: Option<usize>, is_tombstone: bool) -> bool {
@@ -321,35 +326,6 @@ impl PartitionWriter {
         let is_beside_tombstones =
             is_tombstone || self.files.get(self.current).is_some_and(|file| file.encoded.contains(tombstone));
         self.rules.rotate_on_partition_change && slot != Some(self.current) && !is_beside_tombstones
-    }
-
-    /// Opens the file of the directory in `scratch`.
-    fn open_file(&mut self, record: &SinkRecord, is_tombstone: bool) -> usize {
-        let rules = Arc::clone(&self.rules);
-        let partition = partition_of(record);
-        let encoded = self.scratch.clone();
-        let stem = rules.naming.stem(&record.topic, &encoded, partition, record.offset);
-        let outputs: Vec<&Output> =
-            rules.outputs.iter().filter(|output| !is_tombstone || output.part != Part::Value).collect();
-        if record.topic != record.origin.topic || partition != record.origin.partition {
-            self.renamed.push(TopicPartition::new(Arc::clone(&record.topic), partition));
-        }
-        let mut file = OpenFile::new(record, encoded, is_tombstone);
-        for output in outputs {
-            let key = format!("{stem}{}", output.extension);
-            file.add_body(self.next_body, key, output, rules.initial_capacity, &self.budget);
-            self.next_body += 1;
-        }
-        self.index.insert(format!("{}\n{}\n{partition}", self.scratch, record.topic), self.files.len());
-        self.files.push(file);
-        self.files.len() - 1
-    }
-
-    fn drop_if_empty(&mut self, slot: usize) {
-        if self.files[slot].records == 0 {
-            self.files.pop();
-            self.index.retain(|_, known| *known != slot);
-        }
     }
 
     /// With nothing open, a scheduled time that has passed means nothing: the next one counts.

@@ -36,6 +36,8 @@ pub(crate) struct Role {
     pub(crate) region: Option<String>,
     /// Length of a session; the provider's own when absent.
     pub(crate) duration: Option<Duration>,
+    /// Endpoint of the token service; that of its region when absent.
+    pub(crate) endpoint: Option<String>,
 }
 
 /// A proxy that requests go through.
@@ -115,7 +117,11 @@ pub(super) async fn shared_config(options: &AwsOptions) -> SdkConfig {
 
 /// Returns credentials of a role, assumed with those that were given.
 pub(super) async fn assumed(role: &Role, shared: &SdkConfig) -> AssumeRoleProvider {
-    let mut builder = AssumeRoleProvider::builder(&role.arn).session_name(&role.session).configure(shared);
+    let shared = match &role.endpoint {
+        Some(url) => shared.to_builder().endpoint_url(url).build(),
+        None => shared.clone(),
+    };
+    let mut builder = AssumeRoleProvider::builder(&role.arn).session_name(&role.session).configure(&shared);
     if let Some(id) = &role.external_id {
         builder = builder.external_id(id);
     }

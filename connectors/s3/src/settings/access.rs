@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use connect_core::config::Secret;
+use connect_core::config::{Class, Secret};
 
 use crate::client::{AwsOptions, Encryption, Proxy, Role, StaticCredentials};
 use crate::config::S3SinkConfig;
@@ -44,7 +44,7 @@ fn role(config: &S3SinkConfig, issues: &mut Issues) -> Option<Role> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let provider = config.credentials_provider.simple_name();
     if provider != ROLE_PROVIDER {
-        if !DEFAULT_PROVIDERS.contains(&provider) {
+        if !is_default_chain(&config.credentials_provider) {
             let reason = "the provider is not known; use the default chain (environment, profile, web identity, \
                  container and instance roles), io.confluent.connect.s3.auth.AwsAssumeRoleCredentialsProvider, or \
                  `aws.access.key.id` and `aws.secret.access.key`";
@@ -63,6 +63,7 @@ fn role(config: &S3SinkConfig, issues: &mut Issues) -> Option<Role> {
         external_id: given(&config.role_external_id),
         region: given(&config.role_region),
         duration: None,
+        endpoint: None,
     })
 }
 
@@ -104,6 +105,12 @@ fn encryption(config: &S3SinkConfig, issues: &mut Issues) -> Option<Encryption> 
     }
 }
 
-fn with_scheme(url: &str) -> String {
+/// Returns whether a class stands for the AWS default chain.
+pub(crate) fn is_default_chain(provider: &Class) -> bool {
+    DEFAULT_PROVIDERS.contains(&provider.simple_name())
+}
+
+/// Returns a URL with `https://` in front where it names no scheme.
+pub(crate) fn with_scheme(url: &str) -> String {
     if url.contains("://") { url.to_owned() } else { format!("https://{url}") }
 }

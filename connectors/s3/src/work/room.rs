@@ -72,6 +72,12 @@ impl Work {
                  records twice; use fewer directories or give the task more memory"
             );
         }
+        if self.rules.grouping.as_ref().is_some_and(|grouping| grouping.compacts()) {
+            // Objects of the same names may be on their way, and the newer ones must come last.
+            while self.finishing > 0 {
+                self.wait_for_uploads().await?;
+            }
+        }
         let now_ms = self.context.clock.wall_ms();
         let assigned = self.partitions.get_mut(&partition);
         if let Some(rotated) = assigned.map(|assigned| assigned.writer.rotate(now_ms)).transpose()? {

@@ -15,12 +15,14 @@ use super::{Chunk, Event, NotWritten, PartitionWriter, Rotated};
 use crate::settings::Settings;
 
 const OPEN: &str = "still open: written when `flush.size` or a rotation closes it";
+const OPEN_UNTIL_COMMIT: &str = "written with the next commit of offsets";
 
 /// Returns the objects that the records lead to: first those that are complete, then those still open.
 pub(crate) fn preview(settings: Settings, records: &[SinkRecord], now_ms: i64) -> Preview {
     let mut rules = settings.rules;
     // Objects are shown whole, not as the parts they travel in.
     rules.outputs.iter_mut().for_each(|output| output.chunk_size = usize::MAX);
+    let open = if rules.grouping.is_some() { OPEN_UNTIL_COMMIT } else { OPEN };
     let rules = Arc::new(rules);
     let budget = ByteBudget::new(usize::MAX);
     let bucket = settings.aws.bucket;
@@ -35,7 +37,7 @@ pub(crate) fn preview(settings: Settings, records: &[SinkRecord], now_ms: i64) -
     for (number, mut writer) in writers.into_values() {
         if writer.first_offset().is_some() {
             match writer.rotate(now_ms) {
-                Ok(rotated) => shown.add(number, rotated, Some(OPEN)),
+                Ok(rotated) => shown.add(number, rotated, Some(open)),
                 Err(error) => shown.fail(number, error),
             }
         }
@@ -133,8 +135,8 @@ impl Shown {
 
 /// Returns what an object would hold; texts are shown before they are compressed.
 fn content(format: &RecordFormat, key: &str, payload: Payload) -> std::io::Result<Vec<u8>> {
-    if let Payload::Bytes(bytes) = payload {
-        return Ok(bytes);
+    if let (Payload::Bytes(bytes), RecordFormat::Lines(lines, _)) = (&payload, format) {
+        return Ok([bytes, lines.end()].concat());
     }
     let mut encoder = format.encoder(key);
     encoder.write(payload)?;

@@ -1,9 +1,12 @@
 //! What the configuration says about files.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 
 use connector_formats::{Part, RecordFormat};
 
+use crate::aiven::Grouping;
 use crate::naming::ObjectNaming;
 use crate::partitioner::Partitioner;
 
@@ -18,6 +21,8 @@ pub(crate) enum NullPolicy {
     Ignore,
     /// Their keys and headers are written to the tombstone directory.
     Write,
+    /// They are written like any other value.
+    Keep,
 }
 
 /// Where the name of the value's schema stands in the path.
@@ -47,6 +52,8 @@ pub(crate) struct Output {
 pub(crate) struct Rules {
     pub(crate) naming: ObjectNaming,
     pub(crate) partitioner: Partitioner,
+    /// Names and groups in place of naming and partitioner.
+    pub(crate) grouping: Option<Arc<Grouping>>,
     pub(crate) flush_size: i64,
     pub(crate) rotate_interval_ms: Option<i64>,
     pub(crate) schedule: Option<(i64, TimeZone)>,

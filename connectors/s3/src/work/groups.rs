@@ -1,0 +1,39 @@
+//! Files that end with each commit of offsets, as those of Aiven's sink do.
+
+use connect_core::error::ConnectError;
+use connect_core::record::TopicPartition;
+
+use super::Work;
+
+impl Work {
+    /// Closes the files of all partitions and hands them to their uploads, where commits end files.
+    ///
+    /// # Errors
+    /// A data error when the records of a file have no common layout; retriable when the task is told to stop while
+    /// it waits for memory.
+    pub(crate) async fn close_groups(&mut self) -> Result<(), ConnectError> {
+        let Some(grouping) = &self.rules.grouping else { return Ok(()) };
+        if grouping.compacts() {
+            // Objects of the same names may be on their way, and the newer ones must come last.
+            self.drain().await;
+            if self.finishing > 0 {
+                return Ok(());
+            }
+        }
+        let is_open = |partition: &TopicPartition| {
+            self.partitions.get(partition).is_some_and(|assigned| assigned.writer.first_offset().is_some())
+        };
+        let open: Vec<TopicPartition> =
+            self.partitions.keys().filter(|partition| is_open(partition)).cloned().collect();
+        for partition in open {
+            let now_ms = self.context.clock.wall_ms();
+            let assigned = self.partitions.get_mut(&partition);
+            let assigned = assigned.filter(|assigned| assigned.writer.first_offset().is_some());
+            if let Some(rotated) = assigned.map(|assigned| assigned.writer.rotate(now_ms)).transpose()? {
+                self.launch(&partition, rotated).await?;
+                self.make_room().await?;
+            }
+        }
+        Ok(())
+    }
+}
