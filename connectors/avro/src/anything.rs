@@ -7,7 +7,7 @@ use connect_core::data::{Map, Value, java_map};
 use connect_core::error::ConnectError;
 
 use crate::encode::{write_bytes, write_long};
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 
 /// Values may not nest deeper.
 const MAX_DEPTH: usize = 64;
@@ -34,9 +34,9 @@ pub static SCHEMA: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Reads a value: the first field that is not null.
-pub fn decode(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectError> {
+pub fn decode(reader: &mut Reader<'_>, depth: usize) -> Read<Value> {
     if depth > MAX_DEPTH {
-        return Err(ConnectError::data("reading Avro data: values nest too deeply"));
+        return Err(Box::new(ConnectError::data("reading Avro data: values nest too deeply")));
     }
     let mut found = Value::Null;
     for field in 0..FIELDS {
@@ -44,9 +44,8 @@ pub fn decode(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectErr
             0 => true,
             1 => false,
             index => {
-                return Err(ConnectError::data(format!(
-                    "reading Avro data: the union has no branch {index}"
-                )));
+                let what = format!("reading Avro data: the union has no branch {index}");
+                return Err(Box::new(ConnectError::data(what)));
             }
         };
         if is_null {
@@ -70,7 +69,7 @@ pub fn decode(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectErr
     Ok(found)
 }
 
-fn array(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectError> {
+fn array(reader: &mut Reader<'_>, depth: usize) -> Read<Value> {
     let mut items = Vec::new();
     loop {
         let count = reader.block()?;
@@ -83,7 +82,7 @@ fn array(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectError> {
     }
 }
 
-fn map(reader: &mut Reader<'_>, depth: usize) -> Result<Value, ConnectError> {
+fn map(reader: &mut Reader<'_>, depth: usize) -> Read<Value> {
     let mut entries = Vec::new();
     loop {
         let count = reader.block()?;

@@ -9,13 +9,17 @@ use connect_core::error::ConnectError;
 
 use crate::anything;
 use crate::plan::Plan;
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 
 /// Reads a value.
 ///
 /// # Errors
 /// Fails with a data error when the bytes were not written with the plan's schema.
 pub fn decode(plan: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectError> {
+    read(plan, reader).map_err(|error| *error)
+}
+
+fn read(plan: &Plan, reader: &mut Reader<'_>) -> Read<Value> {
     Ok(match plan {
         Plan::Boolean => Value::Boolean(reader.boolean()?),
         #[expect(clippy::cast_possible_truncation, reason = "narrowing drops bits, as `byteValue` does")]
@@ -46,17 +50,17 @@ pub fn decode(plan: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectErro
         Plan::Record(schema, fields) => {
             let mut values = Vec::with_capacity(fields.len());
             for field in fields {
-                values.push(decode(field, reader)?);
+                add(field, reader, &mut values)?;
             }
             Value::Struct(Box::new(Struct::from_parts(Arc::clone(schema), values)))
         }
         Plan::Optional(null_index, inner) => match reader.long()? {
             index if index == *null_index => Value::Null,
-            0 | 1 => decode(inner, reader)?,
+            0 | 1 => read(inner, reader)?,
             index => return Err(no_branch(index)),
         },
         Plan::Only(inner) => match reader.long()? {
-            0 => decode(inner, reader)?,
+            0 => read(inner, reader)?,
             index => return Err(no_branch(index)),
         },
         Plan::Union(schema, branches) => {
@@ -66,7 +70,7 @@ pub fn decode(plan: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectErro
                 None => Value::Null,
                 Some((field, inner)) => {
                     let mut structure = Struct::new(Arc::clone(schema));
-                    structure.put_at(*field, decode(inner, reader)?);
+                    structure.put_at(*field, read(inner, reader)?);
                     Value::Struct(Box::new(structure))
                 }
             }
@@ -75,18 +79,39 @@ pub fn decode(plan: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectErro
     })
 }
 
-fn no_branch(index: i64) -> ConnectError {
-    ConnectError::data(format!("reading Avro data: the union has no branch {index}"))
+/// Adds a value to those of a record: the most frequent ones are made where they stay.
+#[inline]
+fn add(plan: &Plan, reader: &mut Reader<'_>, values: &mut Vec<Value>) -> Read<()> {
+    match plan {
+        Plan::String => values.push(Value::String(reader.string()?)),
+        Plan::Int32 => values.push(Value::Int32(reader.int()?)),
+        Plan::Int64 => values.push(Value::Int64(reader.long()?)),
+        Plan::Float64 => values.push(Value::Float64(reader.double()?)),
+        Plan::Boolean => values.push(Value::Boolean(reader.boolean()?)),
+        Plan::Optional(null_index, inner) => match (reader.long()?, &**inner) {
+            (index, _) if index == *null_index => values.push(Value::Null),
+            (0 | 1, Plan::String) => values.push(Value::String(reader.string()?)),
+            (0 | 1, other) => values.push(read(other, reader)?),
+            (index, _) => return Err(no_branch(index)),
+        },
+        other => values.push(read(other, reader)?),
+    }
+    Ok(())
 }
 
-fn symbol(symbols: &[ByteString], index: i64) -> Result<ByteString, ConnectError> {
+#[cold]
+fn no_branch(index: i64) -> Box<ConnectError> {
+    Box::new(ConnectError::data(format!("reading Avro data: the union has no branch {index}")))
+}
+
+fn symbol(symbols: &[ByteString], index: i64) -> Read<ByteString> {
     let found = usize::try_from(index).ok().and_then(|index| symbols.get(index));
-    found
-        .cloned()
-        .ok_or_else(|| ConnectError::data(format!("reading Avro data: the enum has no symbol {index}")))
+    found.cloned().ok_or_else(|| {
+        ConnectError::data(format!("reading Avro data: the enum has no symbol {index}")).into()
+    })
 }
 
-fn array(element: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectError> {
+fn array(element: &Plan, reader: &mut Reader<'_>) -> Read<Value> {
     let mut items = Vec::new();
     loop {
         let count = reader.block()?;
@@ -95,12 +120,12 @@ fn array(element: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectError>
         }
         items.reserve(count);
         for _ in 0..count {
-            items.push(decode(element, reader)?);
+            items.push(read(element, reader)?);
         }
     }
 }
 
-fn map(values: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectError> {
+fn map(values: &Plan, reader: &mut Reader<'_>) -> Read<Value> {
     let mut entries: Vec<(Value, Value)> = Vec::new();
     loop {
         let count = reader.block()?;
@@ -110,7 +135,7 @@ fn map(values: &Plan, reader: &mut Reader<'_>) -> Result<Value, ConnectError> {
         entries.reserve(count);
         for _ in 0..count {
             let key = Value::String(reader.string()?);
-            entries.push((key, decode(values, reader)?));
+            entries.push((key, read(values, reader)?));
         }
     }
 }
@@ -146,12 +171,7 @@ pub fn in_java_order(entries: Vec<(Value, Value)>) -> Vec<(Value, Value)> {
     unique.into_iter().map(|(_, entry)| entry).collect()
 }
 
-fn entries(
-    key: &Plan,
-    value: &Plan,
-    is_key_first: bool,
-    reader: &mut Reader<'_>,
-) -> Result<Value, ConnectError> {
+fn entries(key: &Plan, value: &Plan, is_key_first: bool, reader: &mut Reader<'_>) -> Read<Value> {
     let mut entries: Vec<(Value, Value)> = Vec::new();
     loop {
         let count = reader.block()?;
@@ -160,11 +180,11 @@ fn entries(
         }
         for _ in 0..count {
             let entry = if is_key_first {
-                let key = decode(key, reader)?;
-                (key, decode(value, reader)?)
+                let key = read(key, reader)?;
+                (key, read(value, reader)?)
             } else {
-                let value = decode(value, reader)?;
-                (decode(key, reader)?, value)
+                let value = read(value, reader)?;
+                (read(key, reader)?, value)
             };
             entries.push(entry);
         }

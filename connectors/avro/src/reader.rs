@@ -4,6 +4,9 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use connect_core::error::ConnectError;
 
+/// What reading gives. The error is boxed, so that a value is not moved within the room that an error takes.
+pub type Read<T> = Result<T, Box<ConnectError>>;
+
 /// A position in the bytes of one record.
 pub struct Reader<'a> {
     /// What is read; strings and bytes share it.
@@ -13,8 +16,9 @@ pub struct Reader<'a> {
     elements_left: usize,
 }
 
-fn invalid(what: &str) -> ConnectError {
-    ConnectError::data(format!("reading Avro data: {what}"))
+#[cold]
+fn invalid(what: &str) -> Box<ConnectError> {
+    Box::new(ConnectError::data(format!("reading Avro data: {what}")))
 }
 
 impl<'a> Reader<'a> {
@@ -30,7 +34,8 @@ impl<'a> Reader<'a> {
         Self { source, rest: &source[len..], elements_left: source.len() + 1024 }
     }
 
-    pub fn take(&mut self, len: usize) -> Result<&'a [u8], ConnectError> {
+    #[inline]
+    pub fn take(&mut self, len: usize) -> Read<&'a [u8]> {
         match self.rest.split_at_checked(len) {
             Some((taken, rest)) => {
                 self.rest = rest;
@@ -40,7 +45,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], ConnectError> {
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
         match self.rest.split_first_chunk::<N>() {
             Some((taken, rest)) => {
                 self.rest = rest;
@@ -50,13 +56,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn boolean(&mut self) -> Result<bool, ConnectError> {
+    pub fn boolean(&mut self) -> Read<bool> {
         Ok(self.array::<1>()?[0] == 1)
     }
 
     /// Reads a zig-zag number of variable length.
     #[inline]
-    pub fn long(&mut self) -> Result<i64, ConnectError> {
+    pub fn long(&mut self) -> Read<i64> {
         if let Some((first, rest)) = self.rest.split_first()
             && *first < 0x80
         {
@@ -66,7 +72,7 @@ impl<'a> Reader<'a> {
         self.long_of_many()
     }
 
-    fn long_of_many(&mut self) -> Result<i64, ConnectError> {
+    fn long_of_many(&mut self) -> Read<i64> {
         let mut number = 0u64;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
             number |= u64::from(byte & 0x7f) << (7 * index);
@@ -78,46 +84,45 @@ impl<'a> Reader<'a> {
         Err(invalid(if self.rest.len() < 10 { "the data ends too early" } else { "a number is too long" }))
     }
 
-    pub fn int(&mut self) -> Result<i32, ConnectError> {
+    pub fn int(&mut self) -> Read<i32> {
         i32::try_from(self.long()?).map_err(|_| invalid("a number does not fit an int"))
     }
 
-    pub fn float(&mut self) -> Result<f32, ConnectError> {
+    pub fn float(&mut self) -> Read<f32> {
         self.array().map(f32::from_le_bytes)
     }
 
-    pub fn double(&mut self) -> Result<f64, ConnectError> {
+    pub fn double(&mut self) -> Read<f64> {
         self.array().map(f64::from_le_bytes)
     }
 
     /// Reads bytes after their length.
-    pub fn slice(&mut self) -> Result<&'a [u8], ConnectError> {
+    #[inline]
+    pub fn slice(&mut self) -> Read<&'a [u8]> {
         let len = usize::try_from(self.long()?).map_err(|_| invalid("a length is negative"))?;
         self.take(len)
     }
 
     /// Reads bytes after their length, sharing the record's memory.
-    pub fn bytes(&mut self) -> Result<Bytes, ConnectError> {
+    pub fn bytes(&mut self) -> Read<Bytes> {
         self.slice().map(|slice| self.source.slice_ref(slice))
     }
 
     /// Reads a fixed number of bytes, sharing the record's memory.
-    pub fn fixed(&mut self, len: usize) -> Result<Bytes, ConnectError> {
+    pub fn fixed(&mut self, len: usize) -> Read<Bytes> {
         self.take(len).map(|slice| self.source.slice_ref(slice))
     }
 
     /// Reads a string, sharing the record's memory; what is no UTF-8 becomes replacement characters, as in Java.
-    pub fn string(&mut self) -> Result<ByteString, ConnectError> {
+    #[inline]
+    pub fn string(&mut self) -> Read<ByteString> {
         let slice = self.slice()?;
-        if slice.is_empty() {
-            return Ok(ByteString::new());
-        }
         ByteString::try_from(self.source.slice_ref(slice))
             .or_else(|_| Ok(ByteString::from(String::from_utf8_lossy(slice).into_owned())))
     }
 
     /// Reads the head of a block of an array or map: the number of its elements, 0 at the end.
-    pub fn block(&mut self) -> Result<usize, ConnectError> {
+    pub fn block(&mut self) -> Read<usize> {
         let mut count = self.long()?;
         if count < 0 {
             // A negative count is followed by the block's size in bytes.
