@@ -1,6 +1,7 @@
-//! The records: application logs as JSON, about 250 bytes each, and the same logs in envelopes with their schema.
+//! The records: application logs as JSON, about 250 bytes each, the same logs in envelopes with their schema, and in
+//! Avro with the id of their schema in a registry.
 
-use std::fmt::Write;
+use std::io::Write;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -31,6 +32,15 @@ const SCHEMA: &str = concat!(
     r#""optional":false,"name":"com.example.Log"}"#,
 );
 
+/// The schema of a log in Avro.
+pub(crate) const AVRO_SCHEMA: &str = concat!(
+    r#"{"type":"record","name":"Log","namespace":"com.example","fields":["#,
+    r#"{"name":"timestamp","type":"string"},{"name":"level","type":"string"},"#,
+    r#"{"name":"service","type":"string"},{"name":"host","type":"string"},"#,
+    r#"{"name":"trace_id","type":"string"},{"name":"duration_ms","type":"int"},"#,
+    r#"{"name":"message","type":"string"}]}"#,
+);
+
 /// What the records look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -40,6 +50,8 @@ pub(crate) enum Shape {
     Marked,
     /// The JSON object in an envelope with its schema.
     Envelope,
+    /// Avro, behind the id of [`AVRO_SCHEMA`] in a registry.
+    Avro(i32),
 }
 
 /// Produces `records` logs, the same in every run, and returns the sum of their sizes in bytes.
@@ -52,22 +64,24 @@ pub(crate) fn produce(bootstrap: &str, topic: &str, shape: Shape, records: u64) 
         .create()
         .expect("a producer");
     let mut random = fastrand::Rng::with_seed(7);
-    let (mut text, mut bytes) = (String::new(), 0);
+    let (mut value, mut bytes) = (Vec::new(), 0);
     for number in 0..records {
-        text.clear();
+        value.clear();
+        let log = Log::new(number, &mut random);
         match shape {
-            Shape::Plain | Shape::Marked => write_log(&mut text, number, &mut random),
+            Shape::Plain | Shape::Marked => log.write_json(&mut value),
             Shape::Envelope => {
-                text.push_str("{\"schema\":");
-                text.push_str(SCHEMA);
-                text.push_str(",\"payload\":");
-                write_log(&mut text, number, &mut random);
-                text.push('}');
+                value.extend_from_slice(b"{\"schema\":");
+                value.extend_from_slice(SCHEMA.as_bytes());
+                value.extend_from_slice(b",\"payload\":");
+                log.write_json(&mut value);
+                value.push(b'}');
             }
+            Shape::Avro(id) => log.write_avro(id, &mut value),
         }
-        bytes += text.len() as u64;
+        bytes += value.len() as u64;
         let partition = partition_of(number);
-        let mut record = BaseRecord::<(), str>::to(topic).partition(partition).payload(&text);
+        let mut record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(&value);
         if shape == Shape::Marked && number.is_multiple_of(MARKED) {
             record = record.headers(OwnedHeaders::new().insert(Header { key: MARK, value: Some("true") }));
         }
@@ -93,30 +107,81 @@ fn partition_of(number: u64) -> i32 {
     (number / 64 % crate::PARTITIONS as u64) as i32
 }
 
-fn write_log(text: &mut String, number: u64, random: &mut fastrand::Rng) {
-    let (level, service) = (random.choice(LEVELS), random.choice(SERVICES));
-    let written = write!(
-        text,
-        "{{\"timestamp\":\"2026-11-20T{:02}:{:02}:{:02}.{:03}Z\",\"level\":\"{}\",\"service\":\"{}\",\
-         \"host\":\"ip-10-0-{}-{}\",\"trace_id\":\"{:016x}\",\"duration_ms\":{},\"message\":\"Request {} {} for user {} \
-         on /api/v1/{}/{} with status {} after {} attempts\"}}",
-        number / 3_600_000 % 24,
-        number / 60_000 % 60,
-        number / 1_000 % 60,
-        number % 1_000,
-        level.unwrap_or("INFO"),
-        service.unwrap_or("auth"),
-        random.u8(0..4),
-        random.u8(0..64),
-        random.u64(..),
-        random.u16(0..2_000),
-        number,
-        random.choice(VERBS).unwrap_or("queued"),
-        random.u32(0..100_000),
-        random.choice(SERVICES).unwrap_or("auth"),
-        random.u16(0..10_000),
-        random.choice(STATUSES).unwrap_or(200),
-        random.u8(0..4),
-    );
-    written.expect("a string takes everything");
+struct Log {
+    timestamp: String,
+    level: &'static str,
+    service: &'static str,
+    host: String,
+    trace_id: String,
+    duration_ms: u16,
+    message: String,
+}
+
+impl Log {
+    fn new(number: u64, random: &mut fastrand::Rng) -> Self {
+        Self {
+            timestamp: format!(
+                "2026-11-20T{:02}:{:02}:{:02}.{:03}Z",
+                number / 3_600_000 % 24,
+                number / 60_000 % 60,
+                number / 1_000 % 60,
+                number % 1_000,
+            ),
+            level: random.choice(LEVELS).unwrap_or("INFO"),
+            service: random.choice(SERVICES).unwrap_or("auth"),
+            host: format!("ip-10-0-{}-{}", random.u8(0..4), random.u8(0..64)),
+            trace_id: format!("{:016x}", random.u64(..)),
+            duration_ms: random.u16(0..2_000),
+            message: format!(
+                "Request {number} {} for user {} on /api/v1/{}/{} with status {} after {} attempts",
+                random.choice(VERBS).unwrap_or("queued"),
+                random.u32(0..100_000),
+                random.choice(SERVICES).unwrap_or("auth"),
+                random.u16(0..10_000),
+                random.choice(STATUSES).unwrap_or(200),
+                random.u8(0..4),
+            ),
+        }
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) {
+        let written = write!(
+            out,
+            "{{\"timestamp\":\"{}\",\"level\":\"{}\",\"service\":\"{}\",\"host\":\"{}\",\"trace_id\":\"{}\",\
+             \"duration_ms\":{},\"message\":\"{}\"}}",
+            self.timestamp,
+            self.level,
+            self.service,
+            self.host,
+            self.trace_id,
+            self.duration_ms,
+            self.message,
+        );
+        written.expect("a vector takes everything");
+    }
+
+    fn write_avro(&self, id: i32, out: &mut Vec<u8>) {
+        out.push(0);
+        out.extend_from_slice(&id.to_be_bytes());
+        for text in [&self.timestamp, self.level, self.service, &self.host, &self.trace_id] {
+            write_avro_text(out, text);
+        }
+        write_avro_int(out, u64::from(self.duration_ms));
+        write_avro_text(out, &self.message);
+    }
+}
+
+fn write_avro_text(out: &mut Vec<u8>, text: &str) {
+    write_avro_int(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Zig-zag, seven bits a byte.
+fn write_avro_int(out: &mut Vec<u8>, number: u64) {
+    let mut rest = number << 1;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
 }

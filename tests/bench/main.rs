@@ -4,7 +4,8 @@
 //! `make bench` runs it. `SLUICE_BENCH_RECORDS` sets the number of records (1,000,000), `SLUICE_BENCH_RUNS` how often
 //! each path is run (3; the best is the warm figure).
 //!
-//! `bench chains` measures converters and transforms in front of a sink that does nothing, ours and the JVM's.
+//! `bench chains` measures converters and transforms in front of a sink that does nothing, ours and the JVM's;
+//! `bench chains sluice` ours alone.
 //! `bench fleet` and `bench fleet jvm` measure a group of three workers instead, with `SLUICE_BENCH_SINKS` sinks (200).
 #![expect(clippy::print_stdout, reason = "the benchmark's output is its result")]
 
@@ -50,9 +51,10 @@ fn measure(mode: &[&str]) {
     match mode {
         ["fleet", "jvm"] => runtime.block_on(fleet::run(fleet::Kind::Jvm, sinks)),
         ["fleet"] => runtime.block_on(fleet::run(fleet::Kind::Sluice, sinks)),
-        ["chains"] => runtime.block_on(chains::run(records, runs)),
+        ["chains"] => runtime.block_on(chains::run(records, runs, true)),
+        ["chains", "sluice"] => runtime.block_on(chains::run(records, runs, false)),
         [] => runtime.block_on(run(records, runs)),
-        _ => panic!("`bench`, `bench chains`, `bench fleet` or `bench fleet jvm`"),
+        _ => panic!("`bench`, `bench chains`, `bench chains sluice`, `bench fleet` or `bench fleet jvm`"),
     }
 }
 
