@@ -1,18 +1,10 @@
-//! The sinks of Elasticsearch and OpenSearch when the server rejects, fails, hangs up or keeps silent, and when the
-//! worker is killed: each record is one document in the end, and no offset runs ahead of the documents.
+//! The sinks of Elasticsearch and OpenSearch when the server rejects, fails, hangs up or keeps silent: each record is
+//! one document in the end. What happens when the worker is killed meanwhile is in `chaos`.
 
-use std::{
-    env,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use connect_tests::{
     fault_s3::{Fault, FaultS3},
-    group::Group,
     search::Product::{Elasticsearch, OpenSearch},
     sluice::{Setup, Sluice},
     wait,
@@ -23,9 +15,6 @@ use serde_json::json;
 use crate::elasticsearch::{ARRIVAL_LIMIT, Site};
 
 const PARTITIONS: i32 = 3;
-/// Records of the chaos test; `CHAOS_RECORDS` sets another number.
-const CHAOS_RECORDS: usize = 60_000;
-const KILLS: usize = 4;
 
 /// Returns a rule that breaks every twentieth bulk request in one of five ways.
 fn five_percent(seed: u64) -> impl FnMut(&connect_tests::fault_s3::Seen) -> Option<Fault> + Send {
@@ -118,74 +107,4 @@ async fn await_told(worker: &Sluice, text: &str, times: usize) {
         if found == times { Ok(()) } else { Err(found) }
     })
     .await;
-}
-
-/// The bar of the fleet's chaos: two workers, one of them killed again and again, faults in one of twenty requests.
-#[tokio::test(flavor = "multi_thread")]
-async fn workers_killed_in_mid_flow_leave_each_record_as_one_document() {
-    let records = env::var("CHAOS_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(CHAOS_RECORDS);
-    let count = records / usize::try_from(PARTITIONS).expect("a few");
-    let site = Site::new(Elasticsearch, "killed", PARTITIONS).await;
-    let proxy = FaultS3::start(site.server.port());
-    proxy.set(five_percent(11));
-    let group = Group::new(&site.broker.bootstrap(), &site.name).property("offset.flush.interval.ms", "300");
-    let mut workers = [Setup::member(&group).start().await, Setup::member(&group).start().await];
-    let config = json!({
-        "key.ignore": "true", "connection.url": proxy.url(), "batch.size": "200", "tasks.max": "3",
-    });
-    workers[0].create(&site.name, &site.sink(config)).await;
-
-    let produced = Arc::new(AtomicUsize::new(0));
-    let producing =
-        tokio::spawn(produce(site.broker.client(), site.topic.clone(), count, Arc::clone(&produced)));
-    let start = Instant::now();
-    for kill in 0..KILLS {
-        // Somewhere in the flow: the next kill comes when a further part of the records is on its way.
-        let share = count * (kill + 1) / (KILLS + 1);
-        wait::until("records on their way", ARRIVAL_LIMIT, async || {
-            let seen = produced.load(Ordering::Relaxed);
-            if seen >= share { Ok(()) } else { Err(seen) }
-        })
-        .await;
-        let worker: &mut Sluice = &mut workers[kill % 2];
-        worker.kill();
-        assert_documents_reach(&site).await;
-        worker.restart();
-        worker.ready().await;
-    }
-    producing.await.expect("the producer ends well");
-    let end = i64::try_from(count).expect("a count");
-    site.await_committed(&site.name, &[end; 3]).await;
-    println!("{records} records with {KILLS} kills in {:?}", start.elapsed());
-    assert_exactly_once(&site, count).await;
-}
-
-async fn produce(
-    client: connect_tests::kafka::KafkaClient,
-    topic: String,
-    count: usize,
-    produced: Arc<AtomicUsize>,
-) {
-    const BATCH: usize = 500;
-    let all: Vec<Vec<String>> = (0..PARTITIONS).map(|partition| values(partition, count)).collect();
-    for first in (0..count).step_by(BATCH) {
-        let end = (first + BATCH).min(count);
-        for (partition, values) in (0..).zip(&all) {
-            client.produce(&topic, partition, &values[first..end]).await;
-        }
-        produced.store(end, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// Whatever is committed is in the index: the offsets are read first, so documents that come later do not matter.
-async fn assert_documents_reach(site: &Site) {
-    let committed = site.committed(&site.name, PARTITIONS);
-    let found = site.server.documents(&site.topic).await;
-    for (partition, end) in (0..PARTITIONS).zip(committed) {
-        for offset in 0..end {
-            let id = format!("{}+{partition}+{offset}", site.topic);
-            assert!(found.contains_key(&id), "{id} is committed and not written");
-        }
-    }
 }

@@ -9,41 +9,38 @@ use std::{
     time::Duration,
 };
 
-use connect_tests::{oracle, s3::Objects, sluice::Setup};
+use connect_tests::{
+    oracle,
+    s3::Objects,
+    sluice::{Setup, Sluice},
+    wait,
+};
 use fastrand::Rng;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
+    s3_formats::{AVRO, PARQUET, with_schema},
+    s3_offsets::{assert_each_offset_once, stored},
     sink_s3::await_objects,
     support::{Place, properties, s3_sink, with},
 };
 
 const KILLS: usize = 24;
+/// Kills of each of the formats other than JSON.
+const FORMAT_KILLS: usize = 8;
+const LIMIT: Duration = Duration::from_secs(60);
 const PARTITIONS: i32 = 3;
 const FLUSH_SIZE: usize = 100;
 
-/// `KILL_SEED` repeats a run; the moments of the kills then are the same, if not what the worker does until then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_random_moments_each_record_is_in_exactly_one_object_and_no_offset_is_committed_early() {
-    let seed =
-        env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("KILL_SEED={seed}");
-    let mut random = Rng::with_seed(seed);
+    let mut random = random();
     let place = Arc::new(Place::new("killed", PARTITIONS).await);
     let produced = Arc::new(AtomicUsize::new(0));
     let stop = Arc::new(AtomicUsize::new(0));
-    let producing = tokio::spawn(produce(Arc::clone(&place), Arc::clone(&produced), Arc::clone(&stop)));
-
-    // A static member: without it each killed one would hold its partitions for a session timeout.
-    let settings =
-        json!({ "flush.size": FLUSH_SIZE.to_string(), "consumer.override.group.instance.id": place.name });
-    let config = with(s3_sink(&place.topic, Place::BUCKET), settings);
-    let mut worker = Setup::new(&place.broker.bootstrap())
-        .property("offset.flush.interval.ms", "200")
-        .s3(&place.s3.url())
-        .connector("sink.properties", &properties(&place.name, &config))
-        .start()
-        .await;
+    let producing =
+        tokio::spawn(produce(Arc::clone(&place), Arc::clone(&produced), Arc::clone(&stop), values));
+    let mut worker = start(&place, json!({})).await;
     let mut kills_with_progress = 0;
     for kill in 0..KILLS {
         let before = place.s3.objects(Place::BUCKET).len();
@@ -76,8 +73,80 @@ async fn killed_at_random_moments_each_record_is_in_exactly_one_object_and_no_of
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_it_writes_avro_or_parquet_each_offset_is_in_exactly_one_object() {
+    for format in [AVRO, PARQUET] {
+        let mut random = random();
+        let place = Arc::new(Place::new("killed-format", PARTITIONS).await);
+        let (produced, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let values = |_, first, count| (first..first + count).map(with_schema).collect();
+        let producing =
+            tokio::spawn(produce(Arc::clone(&place), Arc::clone(&produced), Arc::clone(&stop), values));
+        let more = json!({ "format.class": format, "value.converter.schemas.enable": "true" });
+        let mut worker = start(&place, more).await;
+        let mut kills_with_progress = 0;
+        for kill in 0..FORMAT_KILLS {
+            let before = place.s3.objects(Place::BUCKET).len();
+            tokio::time::sleep(Duration::from_millis(random.u64(300..2_500))).await;
+            worker.kill();
+            let (committed, objects) = (place.committed(PARTITIONS), place.s3.objects(Place::BUCKET));
+            kills_with_progress += usize::from(objects.len() > before);
+            for (partition, committed) in (0..).zip(committed) {
+                let stored = stored(&objects, &place.topic, partition);
+                assert!(
+                    committed <= stored,
+                    "kill {kill}: {partition}: committed {committed}, stored {stored}"
+                );
+            }
+            worker.restart();
+        }
+        stop.store(1, Ordering::Relaxed);
+        producing.await.expect("the producer ends well");
+        let full = produced.load(Ordering::Relaxed) / FLUSH_SIZE;
+        let wanted = full * usize::try_from(PARTITIONS).expect("a few");
+        wait::until(&format!("{wanted} objects"), LIMIT, async || {
+            match place.s3.objects(Place::BUCKET).len() {
+                found if found >= wanted => Ok(()),
+                found => Err(found),
+            }
+        })
+        .await;
+        println!("{format}: {wanted} objects, {kills_with_progress} of {FORMAT_KILLS} kills after new ones");
+        let objects = place.s3.objects(Place::BUCKET);
+        assert_each_offset_once(&objects, &place.topic, PARTITIONS, full * FLUSH_SIZE);
+        assert!(kills_with_progress > 0, "the kills came too early to prove anything");
+    }
+}
+
+/// `KILL_SEED` repeats a run; the moments of the kills then are the same, if not what the worker does until then.
+fn random() -> Rng {
+    let seed =
+        env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    println!("KILL_SEED={seed}");
+    Rng::with_seed(seed)
+}
+
+/// Starts a worker with a sink of the topic.
+async fn start(place: &Place, more: Value) -> Sluice {
+    // A static member: without it each killed one would hold its partitions for a session timeout.
+    let settings =
+        json!({ "flush.size": FLUSH_SIZE.to_string(), "consumer.override.group.instance.id": place.name });
+    let config = with(with(s3_sink(&place.topic, Place::BUCKET), settings), more);
+    Setup::new(&place.broker.bootstrap())
+        .property("offset.flush.interval.ms", "200")
+        .s3(&place.s3.url())
+        .connector("sink.properties", &properties(&place.name, &config))
+        .start()
+        .await
+}
+
 /// Produces batches of an odd size, so that kills meet half-filled objects.
-async fn produce(place: Arc<Place>, produced: Arc<AtomicUsize>, stop: Arc<AtomicUsize>) {
+async fn produce(
+    place: Arc<Place>,
+    produced: Arc<AtomicUsize>,
+    stop: Arc<AtomicUsize>,
+    values: impl Fn(i32, usize, usize) -> Vec<String>,
+) {
     const BATCH: usize = 37;
     while stop.load(Ordering::Relaxed) == 0 {
         let first = produced.load(Ordering::Relaxed);

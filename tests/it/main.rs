@@ -2,6 +2,7 @@
 
 mod admin;
 mod broker_probe;
+mod chaos;
 mod config_topic;
 mod elasticsearch;
 mod elasticsearch_example;
@@ -26,8 +27,10 @@ mod mixed;
 mod offsets_file;
 mod once;
 mod preview;
+mod rebalance_storm;
 mod rest_differential;
 mod s3_formats;
+mod s3_offsets;
 mod s3_options;
 mod schema_registry;
 mod sink_faults;

@@ -10,7 +10,10 @@ use connect_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{file_sink, properties, with};
+use crate::{
+    s3_formats::{AVRO, PARQUET, ids, with_schema},
+    support::{Place, file_sink, properties, s3_sink, with},
+};
 
 const LIMIT: Duration = Duration::from_secs(90);
 const DONE: Option<i32> = Some(0);
@@ -229,4 +232,46 @@ async fn a_target_in_trouble_is_waited_for_until_the_time_of_the_run_is_over() {
     assert_eq!(worker.wait(LIMIT).code(), FAILED, "{}", worker.log());
     assert!(worker.log().contains("the time of the run is over"), "{}", worker.log());
     assert_eq!(rig.committed(1), [0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_s3_that_are_not_full_are_written_and_a_second_run_has_nothing_to_do() {
+    let json = "io.confluent.connect.s3.format.json.JsonFormat";
+    for (format, extension) in [(json, "json"), (AVRO, "avro"), (PARQUET, "snappy.parquet")] {
+        let place = Place::new("once-s3", 2).await;
+        for partition in 0..2 {
+            place.client.produce(&place.topic, partition, (0..25).map(with_schema)).await;
+        }
+        let more = json!({
+            "format.class": format, "value.converter.schemas.enable": "true", "flush.size": "10", "tasks.max": "2",
+        });
+        let run = || {
+            let config = with(s3_sink(&place.topic, Place::BUCKET), more.clone());
+            let setup = Setup::new(&place.broker.bootstrap()).s3(&place.s3.url()).argument("--once");
+            let mut worker = setup.connector("sink.properties", &properties(&place.name, &config)).spawn();
+            (worker.wait(LIMIT).code(), worker.log())
+        };
+        let (code, log) = run();
+        assert_eq!(code, DONE, "{log}");
+        assert_eq!(place.committed(2), [25, 25], "{format}");
+        let objects = place.s3.objects(Place::BUCKET);
+        assert_eq!(objects.len(), 6, "{:?}", objects.keys());
+        for (first, count) in [(0, 10), (10, 10), (20, 5)] {
+            for partition in 0..2 {
+                let name = format!("{}+{partition}+{first:010}.{extension}", place.topic);
+                let object = &objects[&format!("topics/{}/partition={partition}/{name}", place.topic)];
+                assert_eq!(ids(&name, object), (first..first + count).collect::<Vec<i64>>(), "{name}");
+            }
+        }
+        assert_eq!(run().0, NOTHING, "{format}");
+        assert_eq!(place.s3.objects(Place::BUCKET), objects, "{format}");
+
+        place.client.produce(&place.topic, 0, (25..28).map(with_schema)).await;
+        assert_eq!(run().0, DONE, "{format}");
+        assert_eq!(
+            (place.committed(2), place.s3.objects(Place::BUCKET).len()),
+            (vec![28, 25], 7),
+            "{format}"
+        );
+    }
 }

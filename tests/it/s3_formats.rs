@@ -15,11 +15,11 @@ use serde_json::json;
 use crate::support::{Place, s3_sink, with};
 
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
-const AVRO: &str = "io.confluent.connect.s3.format.avro.AvroFormat";
-const PARQUET: &str = "io.confluent.connect.s3.format.parquet.ParquetFormat";
+pub(crate) const AVRO: &str = "io.confluent.connect.s3.format.avro.AvroFormat";
+pub(crate) const PARQUET: &str = "io.confluent.connect.s3.format.parquet.ParquetFormat";
 
 /// Returns a value with the schema beside it, as `JsonConverter` reads it.
-fn with_schema(id: usize) -> String {
+pub(crate) fn with_schema(id: usize) -> String {
     json!({
         "schema": { "type": "struct", "name": "org.example.Log", "optional": false, "fields": [
             { "field": "id", "type": "int64", "optional": false },
@@ -43,6 +43,23 @@ async fn objects_of(place: &Place, more: serde_json::Value, values: &[String], o
     .await;
     worker.terminate();
     place.s3.objects(Place::BUCKET)
+}
+
+/// Returns the numbers of the records of an object, in order, by a reader for its name.
+pub(crate) fn ids(name: &str, bytes: &[u8]) -> Vec<i64> {
+    let number = |value: ConnectValue| match value {
+        ConnectValue::Int64(number) => number,
+        other => panic!("{other:?} is no number"),
+    };
+    match name {
+        name if name.ends_with(".parquet") => ids_in_parquet(bytes),
+        name if name.ends_with(".avro") => records_in_avro(bytes).1.iter().map(id_of).map(number).collect(),
+        _ => {
+            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            let id = |line| serde_json::from_slice::<serde_json::Value>(line).expect("JSON")["id"].as_i64();
+            lines.map(|line| id(line).expect("a number")).collect()
+        }
+    }
 }
 
 fn ids_in_parquet(bytes: &[u8]) -> Vec<i64> {

@@ -1,14 +1,24 @@
 //! An HTTP proxy before an S3 server, which answers with errors, waits, or hangs up as a test tells it.
 //!
-//! Requests are passed on byte for byte, with the `Host` header as the client wrote it, so that signatures hold.
+//! Requests are passed on byte for byte, with the `Host` header as the client wrote it, so that signatures hold. What
+//! the server took is kept in mind: a test can tell whether an object ever changed.
+
+mod bulk;
+mod versions;
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::Duration,
 };
+
+pub use versions::Version;
+use versions::Versions;
 
 /// What to do with a request instead of just passing it on.
 #[derive(Clone, Debug)]
@@ -21,6 +31,10 @@ pub enum Fault {
     Drop,
     /// Passes the request on and hangs up instead of sending the answer back.
     DropAnswer,
+    /// Hangs up, and passes the request on after a while: the client has tried again by then.
+    Late(Duration),
+    /// Passes a bulk request of Elasticsearch on without every n-th item, and answers 429 for those.
+    RejectEvery(usize),
 }
 
 /// A request as the proxy saw it.
@@ -45,6 +59,8 @@ struct State {
     rule: Mutex<Rule>,
     seen: Mutex<Vec<Seen>>,
     heads: Mutex<Vec<Vec<String>>>,
+    faults: AtomicUsize,
+    versions: Mutex<Versions>,
 }
 
 impl FaultS3 {
@@ -57,6 +73,8 @@ impl FaultS3 {
             rule: Mutex::new(Box::new(|_| None)),
             seen: Mutex::default(),
             heads: Mutex::default(),
+            faults: AtomicUsize::new(0),
+            versions: Mutex::default(),
         };
         let state = Arc::new(state);
         let shared = Arc::clone(&state);
@@ -90,6 +108,16 @@ impl FaultS3 {
         self.state.seen.lock().expect("no rule panics").clone()
     }
 
+    /// Returns how many requests were not just passed on so far.
+    pub fn faults(&self) -> usize {
+        self.state.faults.load(Ordering::Relaxed)
+    }
+
+    /// Returns the contents that the server took under each path so far, in order, whatever became of the answer.
+    pub fn versions(&self) -> std::collections::BTreeMap<String, Vec<Version>> {
+        self.state.versions.lock().expect("no rule panics").stored()
+    }
+
     /// Returns the first line and the headers of all requests so far, as they were sent.
     pub fn heads(&self) -> Vec<Vec<String>> {
         self.state.heads.lock().expect("no rule panics").clone()
@@ -112,24 +140,48 @@ impl State {
             client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         let body = read_body(&mut reader, &head)?;
+        self.faults.fetch_add(usize::from(fault.is_some()), Ordering::Relaxed);
         match fault {
             Some(Fault::Drop) => return client.shutdown(Shutdown::Both),
             Some(Fault::Answer(status, code)) => return answer(&mut client, status, code),
             Some(Fault::Delay(delay)) => thread::sleep(delay),
+            Some(Fault::Late(delay)) => {
+                client.shutdown(Shutdown::Both)?;
+                thread::sleep(delay);
+            }
+            Some(Fault::RejectEvery(every)) => {
+                let (passed, rejected) = bulk::split(&body, every);
+                let response = self.pass(&head, &seen, &passed)?;
+                let response = without_continue(&response);
+                client.write_all(&bulk::merge(response, &rejected).unwrap_or_else(|| response.to_vec()))?;
+                return client.shutdown(Shutdown::Both);
+            }
             Some(Fault::DropAnswer) | None => {}
         }
-        let mut upstream = TcpStream::connect(("127.0.0.1", self.upstream))?;
-        for line in head.iter().filter(|line| !line.to_ascii_lowercase().starts_with("connection:")) {
-            write!(upstream, "{line}\r\n")?;
-        }
-        write!(upstream, "Connection: close\r\n\r\n")?;
-        upstream.write_all(&body)?;
-        let mut response = Vec::new();
-        upstream.read_to_end(&mut response)?;
-        if !matches!(fault, Some(Fault::DropAnswer)) {
+        let response = self.pass(&head, &seen, &body)?;
+        if !matches!(fault, Some(Fault::DropAnswer | Fault::Late(_))) {
             client.write_all(without_continue(&response))?;
         }
         client.shutdown(Shutdown::Both)
+    }
+
+    /// Sends a request to the server and returns its answer.
+    fn pass(&self, head: &[String], seen: &Seen, body: &[u8]) -> io::Result<Vec<u8>> {
+        let mut upstream = TcpStream::connect(("127.0.0.1", self.upstream))?;
+        let length = format!("content-length: {}", body.len());
+        for line in head.iter().filter(|line| !line.to_ascii_lowercase().starts_with("connection:")) {
+            let is_length = line.to_ascii_lowercase().starts_with("content-length:");
+            write!(upstream, "{}\r\n", if is_length { &length } else { line })?;
+        }
+        write!(upstream, "Connection: close\r\n\r\n")?;
+        upstream.write_all(body)?;
+        let mut response = Vec::new();
+        upstream.read_to_end(&mut response)?;
+        let answer = without_continue(&response);
+        if answer.starts_with(b"HTTP/1.1 2") {
+            self.versions.lock().expect("no rule panics").note(head, seen, body, answer);
+        }
+        Ok(response)
     }
 }
 

@@ -94,13 +94,25 @@ async fn only_written_objects_are_committed() {
 
 #[tokio::test(start_paused = true)]
 async fn files_that_are_not_full_are_written_and_committed_at_the_end_of_a_run() {
-    let formats =
-        [("json.JsonFormat", "json"), ("avro.AvroFormat", "avro"), ("parquet.ParquetFormat", "snappy.parquet")];
+    let formats = [
+        ("json.JsonFormat", "json"),
+        ("avro.AvroFormat", "avro"),
+        ("parquet.ParquetFormat", "snappy.parquet"),
+    ];
+    let schema = connect_core::data::SchemaBuilder::structure();
+    let schema = schema.field("n", connect_core::data::Schema::of(connect_core::data::Type::Int64));
+    let schema = schema.build().expect("one field");
+    let row = |offset: i64| {
+        let fields = connect_core::data::Struct::from_parts(Arc::clone(&schema), vec![Value::Int64(offset)]);
+        record("t", 0, offset, Datum::new(Some(Arc::clone(&schema)), Value::Struct(Box::new(fields))))
+    };
     for (format, extension) in formats {
         let format = format!("io.confluent.connect.s3.format.{format}");
         let mut rig = Rig::start(FakeStore::default(), &[("format.class", &format)]).await;
         rig.task.drain().await.expect("drains nothing");
-        rig.put(0..5).await;
+        for offset in 0..5 {
+            rig.put_one(row(offset)).await;
+        }
         assert_eq!(rig.commit(5).await, Some(3), "{format}");
         rig.task.drain().await.expect("drains");
         assert_eq!(rig.store.objects_count(), 2, "{format}");
