@@ -14,6 +14,8 @@ use crate::data::{Value, java_map};
 const MAX_SHAPES: usize = 4096;
 /// Bytes of keys remembered.
 const MAX_KEY_BYTES: usize = 1 << 20;
+/// Members of all layouts remembered.
+const MAX_LAYOUT_MEMBERS: usize = 1 << 15;
 /// Keys that may follow one sequence; a further one replaces one of them.
 const MAX_EDGES: usize = 8;
 /// Longer keys are left to the slow way.
@@ -55,11 +57,12 @@ pub(super) struct Order {
 pub(super) struct Shapes {
     nodes: Vec<Node>,
     keys: Vec<u8>,
+    layout_members: usize,
 }
 
 impl Default for Shapes {
     fn default() -> Self {
-        let mut shapes = Self { nodes: Vec::new(), keys: Vec::new() };
+        let mut shapes = Self { nodes: Vec::new(), keys: Vec::new(), layout_members: 0 };
         shapes.reset();
         shapes
     }
@@ -72,6 +75,7 @@ impl Shapes {
     fn reset(&mut self) {
         self.nodes.clear();
         self.keys.clear();
+        self.layout_members = 0;
         self.nodes.push(Node {
             parent: 0,
             members: 0,
@@ -87,7 +91,10 @@ impl Shapes {
 
     /// Forgets everything once too much is remembered. Not to be called within a document.
     pub(super) fn forget_if_full(&mut self) {
-        if self.nodes.len() > MAX_SHAPES || self.keys.len() > MAX_KEY_BYTES {
+        let has_room = self.nodes.len() <= MAX_SHAPES
+            && self.keys.len() <= MAX_KEY_BYTES
+            && self.layout_members <= MAX_LAYOUT_MEMBERS;
+        if !has_room {
             self.reset();
         }
     }
@@ -179,6 +186,7 @@ impl Shapes {
             return Arc::clone(layout);
         }
         let layout = Arc::new(self.make_layout(shape, kind == 1));
+        self.layout_members += usize::from(self.nodes[shape.0 as usize].members);
         self.nodes[shape.0 as usize].layouts[kind] = Some(Arc::clone(&layout));
         layout
     }

@@ -178,6 +178,14 @@ fn many_key_sequences_are_learnt_and_forgotten() {
     check(format!("{{{}}}", large[..500].join(" ,")).as_bytes());
 }
 
+#[test]
+fn layouts_of_many_large_objects_are_learnt_and_forgotten() {
+    let members: Vec<String> = (0..400).map(|index| format!("\"key{index}\":{index}")).collect();
+    for count in 0..members.len() {
+        check(format!("{{{}}}", members[..count].join(",")).as_bytes());
+    }
+}
+
 fn space() -> impl Strategy<Value = String> {
     prop_oneof![6 => Just(String::new()), 1 => "[ \t\n\r]{1,3}"]
 }
