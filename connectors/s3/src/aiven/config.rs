@@ -87,6 +87,8 @@ connect_core::config! {
             recommended COMPRESSIONS.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), group "File";
         /// Records after which a file is full; 0 is no bound.
         max_records: u64 = "file.max.records", Medium, default "0", valid Validator::Between(0, i32::MAX as i64), group "File";
+        /// Bytes of records of a topic partition, before compression, after which its files are written; 0 is no bound. A key of Aiven's other object stores.
+        max_bytes: u64 = "file.max.bytes", Medium, default "0", valid Validator::AtLeast(0), group "File";
         /// Time zone of timestamps in names: an id or `±hh:mm`.
         name_timezone: String = "file.name.timestamp.timezone", Low, default "Z", group "File";
         /// Source of timestamps in names: `wallclock`, or `event` for those of the records.

@@ -69,12 +69,12 @@ pub(crate) fn parse(props: &Props) -> Result<Settings, Vec<ConfigIssue>> {
         tagging: None,
         reports_nulls: false,
         max_existing: 0,
-        rules: rules(grouping, output),
+        rules: rules(grouping, output, usize::try_from(config.max_bytes).ok().filter(|most| *most > 0)),
     })
 }
 
 /// Returns the writer's rules: nothing closes files but commits, full files and shortage of memory.
-fn rules(grouping: Grouping, output: Output) -> Rules {
+fn rules(grouping: Grouping, output: Output, rotate_bytes: Option<usize>) -> Rules {
     Rules {
         naming: ObjectNaming {
             topics_dir: String::new(),
@@ -89,7 +89,7 @@ fn rules(grouping: Grouping, output: Output) -> Rules {
         schedule: None,
         rotate_on_partition_change: false,
         max_open_files: None,
-        rotate_bytes: None,
+        rotate_bytes,
         compatibility: Compatibility::None,
         affix: Affix::None,
         nulls: NullPolicy::Keep,

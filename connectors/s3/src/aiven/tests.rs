@@ -3,13 +3,16 @@ use std::sync::Arc;
 use connect_core::config::{ConfigIssue, Props};
 use connect_core::data::{Datum, Value};
 use connect_core::kit::ByteBudget;
-use connect_core::record::SinkRecord;
-use connect_core::testkit::{props, record};
+use connect_core::record::{SinkRecord, TopicPartition};
+use connect_core::task::SinkTask;
+use connect_core::testkit::{FakeClock, props, record, sink_context};
 use connector_formats::Payload;
 
 use super::{AivenConfig, parse};
 use crate::client::Encryption;
-use crate::settings::Settings;
+use crate::client::fake::FakeStore;
+use crate::settings::{Dialect, Settings};
+use crate::task::S3SinkTask;
 use crate::writer::{Event, NotWritten, PartitionWriter, Rotated};
 
 fn config(extra: &[(&str, &str)]) -> Props {
@@ -231,6 +234,14 @@ fn full_files_go_when_every_file_is_full() {
 }
 
 #[test]
+fn files_are_written_when_they_hold_so_many_bytes() {
+    let mut writer = writer(&[PLAIN, LINES, ("format.output.envelope", "false"), ("file.max.bytes", "8")]);
+    let files = write(&mut writer, &[keyed(0, "a", "xx"), keyed(1, "a", "yy"), keyed(2, "a", "z")]);
+    assert_eq!(files, pairs(&[("t-0-0", "\"xx\"\n\"yy\"")]));
+    assert_eq!(writer.first_offset(), Some(2));
+}
+
+#[test]
 fn only_the_newest_record_of_a_key_is_written() {
     let csv = [PLAIN, ("file.name.template", "k{{key}}"), ("format.output.fields.value.encoding", "none")];
     let mut writer = writer(&csv);
@@ -295,4 +306,53 @@ fn names_are_templates_or_prefix_and_padded_offset() {
     let mut avro = writer(&[("format.output.type", "avro"), ("format.output.fields", "offset")]);
     assert!(write(&mut avro, &records).is_empty());
     assert_eq!(avro.rotate(0).expect("closed").files[0].rest[0].key, "t-0-7.avro.gz");
+}
+
+/// A started task that writes to a store in memory, with so many bytes for its buffers.
+async fn task(extra: &[(&str, &str)], budget: usize) -> (S3SinkTask, Arc<FakeStore>) {
+    let store = Arc::new(FakeStore::default());
+    let (mut context, _handle) = sink_context(Arc::new(FakeClock::new()));
+    context.budget = ByteBudget::new(budget);
+    let mut task = S3SinkTask::with_store(Arc::clone(&store) as _).in_dialect(Dialect::Aiven);
+    task.start(context, &config(extra)).await.expect("a task starts");
+    task.open(&[TopicPartition::new("t", 0)]).await.expect("a partition opens");
+    (task, store)
+}
+
+async fn put(task: &mut S3SinkTask, records: &[SinkRecord]) {
+    assert!(task.put(records).await.expect("taken").failed.is_empty());
+}
+
+async fn commit(task: &mut S3SinkTask, consumed: i64) -> Option<i64> {
+    let partition = TopicPartition::new("t", 0);
+    let consumed = [(partition.clone(), consumed)].into_iter().collect();
+    task.pre_commit(&consumed).await.expect("answered").get(&partition).copied()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_writes_the_files_and_takes_the_offsets_behind_them() {
+    let (mut task, store) = task(&[PLAIN, LINES, ("format.output.envelope", "false")], usize::MAX).await;
+    put(&mut task, &[keyed(0, "a", "x"), keyed(1, "a", "y")]).await;
+    assert_eq!(store.objects_count(), 0, "nothing is written before the commit");
+    assert_eq!(commit(&mut task, 2).await, Some(2));
+    assert_eq!(store.object("t-0-0").as_deref(), Some(&b"\"x\"\n\"y\""[..]));
+    assert_eq!(commit(&mut task, 2).await, Some(2), "without records there is nothing to write");
+    assert_eq!(store.objects_count(), 1);
+    put(&mut task, &[keyed(2, "a", "z")]).await;
+    store.set_down(true);
+    assert_eq!(commit(&mut task, 3).await, Some(2), "what is not written is not committed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_keys_are_written_early_rather_than_run_out_of_memory() {
+    let budget = 2 * 1024 * 1024;
+    let (mut task, store) = task(&[PLAIN, ("file.name.template", "{{key}}")], budget).await;
+    for offset in 0..600 {
+        put(&mut task, &[keyed(offset, &format!("k{offset}"), &"x".repeat(100))]).await;
+        // The old and the new value of a key, and one record above the bound.
+        put(&mut task, &[keyed(1000 + offset, "again", "y")]).await;
+    }
+    assert!(store.objects_count() > 100, "{} objects", store.objects_count());
+    assert_eq!(commit(&mut task, 2000).await, Some(2000));
+    assert_eq!(store.objects_count(), 601);
 }

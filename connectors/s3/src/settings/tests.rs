@@ -15,6 +15,103 @@ fn parse(extra: &[(&str, &str)]) -> Result<Settings, Vec<ConfigIssue>> {
     Settings::parse(&all)
 }
 
+/// Every key of Confluent's sink, with its type and default (`None` is null, `!` is required).
+const KEYS: &[(&str, &str, Option<&str>)] = &[
+    ("s3.bucket.name", "STRING", Some("!")),
+    ("s3.region", "STRING", Some("us-west-2")),
+    ("s3.part.size", "INT", Some("26214400")),
+    ("s3.object.tagging", "BOOLEAN", Some("false")),
+    ("s3.object.tagging.key.value.pairs", "LIST", Some("")),
+    ("s3.object.behavior.on.tagging.error", "STRING", Some("ignore")),
+    (
+        "s3.credentials.provider.class",
+        "CLASS",
+        Some("software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"),
+    ),
+    ("s3.credentials.provider.sts.role.arn", "STRING", None),
+    ("s3.credentials.provider.sts.role.external.id", "STRING", None),
+    ("s3.credentials.provider.sts.role.session.name", "STRING", None),
+    ("s3.credentials.provider.sts.region", "STRING", None),
+    ("aws.access.key.id", "STRING", Some("")),
+    ("aws.secret.access.key", "PASSWORD", None),
+    ("s3.ssea.name", "STRING", Some("")),
+    ("s3.sse.customer.key", "PASSWORD", None),
+    ("s3.sse.kms.key.id", "STRING", Some("")),
+    ("s3.acl.canned", "STRING", None),
+    ("s3.wan.mode", "BOOLEAN", Some("false")),
+    ("s3.path.style.access.enabled", "BOOLEAN", Some("true")),
+    ("s3.compression.type", "STRING", Some("none")),
+    ("s3.compression.level", "INT", Some("-1")),
+    ("json.decimal.format", "STRING", Some("BASE64")),
+    ("s3.part.retries", "INT", Some("3")),
+    ("s3.retry.backoff.ms", "LONG", Some("200")),
+    ("format.bytearray.extension", "STRING", Some(".bin")),
+    ("format.bytearray.separator", "STRING", None),
+    ("s3.proxy.url", "STRING", Some("")),
+    ("s3.proxy.user", "STRING", None),
+    ("s3.proxy.password", "PASSWORD", None),
+    ("s3.http.send.expect.continue", "BOOLEAN", Some("true")),
+    ("behavior.on.null.values", "STRING", Some("fail")),
+    ("report.null.values.to.dlq", "BOOLEAN", Some("true")),
+    ("tombstone.encoded.partition", "STRING", Some("tombstone")),
+    ("max.write.duration.ms", "LONG", Some("9223372036854775807")),
+    ("rotate.file.on.partition.change", "BOOLEAN", Some("true")),
+    ("s3.schema.partition.affix.type", "STRING", Some("NONE")),
+    ("s3.send.digest", "BOOLEAN", Some("false")),
+    ("enable.conditional.writes", "BOOLEAN", Some("true")),
+    ("max.files.scan.limit", "INT", Some("100")),
+    ("partitioner.max.open.files", "INT", Some("-1")),
+    ("store.kafka.keys", "BOOLEAN", Some("false")),
+    ("store.kafka.headers", "BOOLEAN", Some("false")),
+    ("keys.format.class", "CLASS", Some(AVRO)),
+    ("headers.format.class", "CLASS", Some(AVRO)),
+    ("s3.elastic.buffer.enable", "BOOLEAN", Some("false")),
+    ("s3.elastic.buffer.init.capacity", "INT", Some("131072")),
+    ("storage.class", "CLASS", Some("!")),
+    ("format.class", "CLASS", Some("!")),
+    ("flush.size", "INT", Some("!")),
+    ("rotate.interval.ms", "LONG", Some("-1")),
+    ("rotate.schedule.interval.ms", "LONG", Some("-1")),
+    ("retry.backoff.ms", "LONG", Some("5000")),
+    ("shutdown.timeout.ms", "LONG", Some("3000")),
+    ("filename.offset.zero.pad.width", "INT", Some("10")),
+    ("schemas.cache.config", "INT", Some("1000")),
+    ("enhanced.avro.schema.support", "BOOLEAN", Some("true")),
+    ("connect.meta.data", "BOOLEAN", Some("true")),
+    ("allow.optional.map.keys", "BOOLEAN", Some("false")),
+    ("avro.codec", "STRING", Some("null")),
+    ("parquet.codec", "STRING", Some("snappy")),
+    ("schema.compatibility", "STRING", Some("NONE")),
+    ("topics.dir", "STRING", Some("topics")),
+    ("store.url", "STRING", None),
+    ("directory.delim", "STRING", Some("/")),
+    ("file.delim", "STRING", Some("+")),
+    ("partitioner.class", "CLASS", Some("io.confluent.connect.storage.partitioner.DefaultPartitioner")),
+    ("partition.field.name", "LIST", Some("")),
+    ("partition.duration.ms", "LONG", Some("-1")),
+    ("path.format", "STRING", Some("")),
+    ("locale", "STRING", Some("")),
+    ("timezone", "STRING", Some("")),
+    ("timestamp.extractor", "STRING", Some("Wallclock")),
+    ("timestamp.field", "STRING", Some("timestamp")),
+];
+
+#[test]
+fn every_key_of_confluents_sink_is_known_with_its_type_and_default() {
+    let def = S3SinkConfig::config_def();
+    let mut wrong = Vec::new();
+    for (name, ty, default) in KEYS {
+        let found = def.key(name).map(|key| {
+            let default = if key.is_required { Some("!") } else { key.default.as_deref() };
+            (key.ty.name(), default)
+        });
+        if found != Some((*ty, *default)) {
+            wrong.push((name, found));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
 /// Returns the keys with issues.
 fn issues(extra: &[(&str, &str)]) -> Vec<String> {
     parse(extra).err().unwrap_or_default().into_iter().map(|issue| issue.name).collect()

@@ -9,8 +9,8 @@ impl Work {
     /// Closes the files of all partitions and hands them to their uploads, where commits end files.
     ///
     /// # Errors
-    /// A data error when the records of a file have no common layout; retriable when the task is told to stop while
-    /// it waits for memory.
+    /// A data error when the records of a file have no common layout; fatal when an upload was refused for good;
+    /// retriable when the task is told to stop while it waits for memory.
     pub(crate) async fn close_groups(&mut self) -> Result<(), ConnectError> {
         let Some(grouping) = &self.rules.grouping else { return Ok(()) };
         if grouping.compacts() {
@@ -31,7 +31,10 @@ impl Work {
             let assigned = assigned.filter(|assigned| assigned.writer.first_offset().is_some());
             if let Some(rotated) = assigned.map(|assigned| assigned.writer.rotate(now_ms)).transpose()? {
                 self.launch(&partition, rotated).await?;
-                self.make_room().await?;
+                // A task that stops takes no more records, and what is handed on is in memory already.
+                if !self.context.stop.is_cancelled() {
+                    self.make_room().await?;
+                }
             }
         }
         Ok(())

@@ -438,6 +438,23 @@ fn names_of_schemas_stand_in_the_path_where_asked_for() {
 }
 
 #[test]
+fn interleaved_schemas_fill_files_of_their_own_where_their_names_stand_in_the_path() {
+    let settings = [("flush.size", "4"), ("s3.schema.partition.affix.type", "PREFIX")];
+    let mixed = [structure(0, "a", &schema(1)), text(1, "b"), structure(2, "c", &schema(1)), text(3, "d")];
+    let outcome = run(&settings, &mixed);
+    let lines = |content: &String| content.lines().count();
+    let files: Vec<(&str, usize)> =
+        outcome.objects.iter().map(|(name, content)| (name.as_str(), lines(content))).collect();
+    assert_eq!(
+        files,
+        [
+            ("t/schema_name=null/partition=0/t+0+0000000001.json", 2),
+            ("t/schema_name=v/partition=0/t+0+0000000000.json", 2)
+        ]
+    );
+}
+
+#[test]
 fn fields_of_json_objects_make_directories_too() {
     let object = |offset: i64, entries: &[(&str, Value)]| {
         let entries = entries.iter().map(|(key, value)| (Value::string(*key), value.clone())).collect();
