@@ -52,6 +52,19 @@ pub trait SinkTask: Send {
         Ok(())
     }
 
+    /// Tells of newly assigned partitions and of the offsets the consumer group has committed of them; partitions
+    /// without one are left out. This is what the worker calls; the default calls [`SinkTask::open`].
+    ///
+    /// # Errors
+    /// Any error fails the task.
+    async fn open_at(
+        &mut self,
+        partitions: &[TopicPartition],
+        _committed: &Offsets,
+    ) -> Result<(), ConnectError> {
+        self.open(partitions).await
+    }
+
     /// Takes a batch, which may be empty: it is called at least once a poll interval so that time-based work can
     /// happen. The batch stays with the worker, so a task that buffers copies what it needs.
     ///

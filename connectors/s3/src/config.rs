@@ -142,6 +142,10 @@ connect_core::config! {
         rotate_interval_ms: i64 = "rotate.interval.ms", High, default "-1", group "Connector";
         /// Wall-clock interval, aligned to midnight in `timezone`, after which files are closed, in milliseconds; delivery is at least once then. −1 is never.
         rotate_schedule_interval_ms: i64 = "rotate.schedule.interval.ms", Medium, default "-1", group "Connector";
+        /// Whether a commit record for each topic partition in the bucket makes delivery exactly once however files are closed. It needs a store with conditional writes. Objects become visible one request later than without.
+        exactly_once: bool = "sluice.s3.exactly.once", Medium, default "false", group "Connector";
+        /// Directory of the commit records under `sluice.s3.exactly.once`, followed by connector, topic and partition.
+        commits_dir: String = "sluice.s3.commits.dir", Low, default "_commits", valid Validator::NonEmpty, group "Connector";
         /// Wait before a partition whose upload did not succeed is read again, in milliseconds.
         retry_backoff: std::time::Duration = "retry.backoff.ms", Low, default "5000",
             valid Validator::AtLeast(0), group "Connector";

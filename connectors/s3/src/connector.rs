@@ -2,7 +2,7 @@
 
 use connect_core::async_trait;
 use connect_core::config::{ConfigDef, ConfigReport, Props};
-use connect_core::connector::{Connector, ConnectorContext, SinkConnector};
+use connect_core::connector::{Connector, ConnectorContext, SinkConnector, SinkOffsetChanges};
 use connect_core::error::ConnectError;
 use connect_core::plugin::{Factory, PluginInfo};
 use connect_core::preview::Preview;
@@ -10,6 +10,7 @@ use connect_core::record::SinkRecord;
 use connect_core::task::SinkTask;
 
 use crate::aiven::AivenConfig;
+use crate::commit;
 use crate::config::S3SinkConfig;
 use crate::settings::Dialect;
 use crate::task::S3SinkTask;
@@ -107,6 +108,10 @@ impl Connector for S3SinkConnector {
 impl SinkConnector for S3SinkConnector {
     fn task(&self) -> Box<dyn SinkTask> {
         Box::new(S3SinkTask::reading(self.dialect))
+    }
+
+    fn alter_offsets(&self, props: &Props, offsets: &SinkOffsetChanges) -> Result<bool, ConnectError> {
+        commit::alter(props, offsets)
     }
 
     fn preview(

@@ -3,6 +3,7 @@
 
 mod aiven;
 mod client;
+mod commit;
 mod config;
 mod connector;
 mod errors;

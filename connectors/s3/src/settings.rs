@@ -14,6 +14,7 @@ use connect_core::kit::RetryPolicy;
 
 use crate::aiven;
 use crate::client::AwsOptions;
+use crate::commit::RecordNaming;
 use crate::config::S3SinkConfig;
 use crate::naming::ObjectNaming;
 use crate::time_zone::parse_zone;
@@ -69,6 +70,8 @@ pub(crate) struct Settings {
     /// Tags that objects get; `None` without any.
     pub(crate) tagging: Option<Tagging>,
     pub(crate) reports_nulls: bool,
+    /// Where commit records lie, if commits go by them.
+    pub(crate) records: Option<RecordNaming>,
     /// Existing objects met in a row before conditional writes give up.
     pub(crate) max_existing: u32,
 }
@@ -100,7 +103,11 @@ impl Settings {
         match (outputs, aws, partitioner, issues.found.is_empty()) {
             (Some(outputs), Some(aws), Some(partitioner), true) => {
                 let has_side_files = config.store_keys || config.store_headers;
-                let is_conditional = config.conditional_writes && schedule.is_some() && !has_side_files;
+                // With commit records no object is written twice, and none of an older name stands in the way.
+                let is_conditional = config.conditional_writes
+                    && schedule.is_some()
+                    && !has_side_files
+                    && !config.exactly_once;
                 Ok(Self {
                     aws: AwsOptions { is_conditional, ..aws },
                     retry: RetryPolicy {
@@ -115,6 +122,9 @@ impl Settings {
                     tagging,
                     reports_nulls: config.report_null_values,
                     max_existing: config.max_files_scan,
+                    records: config
+                        .exactly_once
+                        .then(|| RecordNaming { dir: config.commits_dir.clone(), objects: naming(&config) }),
                     rules: Rules {
                         naming: naming(&config),
                         rotate_interval_ms: positive(config.rotate_interval_ms)
@@ -188,6 +198,14 @@ impl Issues {
         if config.wan_mode && config.path_style {
             let reason = "transfer acceleration needs `s3.path.style.access.enabled=false`";
             self.invalid("s3.wan.mode", true, reason);
+        }
+        let inside = format!("{}{}", config.topics_dir, config.directory_delim);
+        if config.exactly_once
+            && format!("{}{}", config.commits_dir, config.directory_delim).starts_with(&inside)
+        {
+            let reason =
+                "readers of the data would find the records: give a directory outside of `topics.dir`";
+            self.invalid("sluice.s3.commits.dir", &config.commits_dir, reason);
         }
         let has_id = !config.access_key_id.trim().is_empty();
         let has_secret = config.secret_access_key.as_ref().is_some_and(|secret| !secret.is_blank());

@@ -63,9 +63,17 @@ impl SinkTask for S3SinkTask {
     }
 
     async fn open(&mut self, partitions: &[TopicPartition]) -> Result<(), ConnectError> {
+        self.open_at(partitions, &Offsets::new()).await
+    }
+
+    async fn open_at(
+        &mut self,
+        partitions: &[TopicPartition],
+        committed: &Offsets,
+    ) -> Result<(), ConnectError> {
         let work = self.work()?;
         for partition in partitions {
-            work.open(partition);
+            work.open(partition, committed.get(partition).copied());
         }
         Ok(())
     }
@@ -92,6 +100,7 @@ impl SinkTask for S3SinkTask {
         let work = self.work()?;
         work.close_groups().await?;
         work.drain().await;
+        work.settle_records(consumed).await;
         Ok(work.committable(consumed))
     }
 

@@ -14,11 +14,15 @@ use connect_core::{Bytes, CancellationToken};
 use connector_formats::{FileEncoder, Payload};
 
 use crate::client::ObjectStore;
+use crate::commit::Prepared;
 use crate::errors::{Fault, StoreError};
+use crate::settings::Settings;
 pub(crate) use load::{Load, Moving};
 
 /// Smallest part S3 takes, except for the last.
 pub(crate) const MIN_PART_BYTES: usize = 5 * 1024 * 1024;
+/// Requests under way at a time; more do not help one task and make S3 slow down.
+const MAX_REQUESTS: usize = 8;
 
 /// What all uploads of a task share.
 pub(crate) struct Uploader {
@@ -42,6 +46,8 @@ pub(crate) struct Target {
     pub(crate) fence: Fence,
     /// Ends the upload: the parts written are given up.
     pub(crate) cancel: CancellationToken,
+    /// The object's mark, when it becomes visible by a commit and not with its last piece.
+    pub(crate) mark: Option<String>,
 }
 
 /// Bytes handed to an upload.
@@ -61,6 +67,8 @@ pub(crate) enum UploadError {
     Again(ConnectError),
     /// A conditional write met an object of that name.
     Exists,
+    /// Another task has taken the partition over.
+    Fenced(ConnectError),
     /// An operator must act.
     Fatal(ConnectError),
 }
@@ -72,14 +80,35 @@ struct Multipart {
 }
 
 impl Uploader {
+    /// Returns what writes objects as the settings say.
+    pub(crate) fn new(
+        settings: &Settings,
+        store: Arc<dyn ObjectStore>,
+        clock: SharedClock,
+        budget: ByteBudget,
+    ) -> Self {
+        Self {
+            store,
+            bucket: settings.aws.bucket.clone(),
+            clock,
+            retry: settings.retry,
+            requests: Semaphore::new(MAX_REQUESTS),
+            moving: Arc::new(Moving::default()),
+            budget,
+            part_size: settings.part_size,
+            tags_are_required: settings.tagging.as_ref().is_some_and(|tagging| tagging.is_required),
+        }
+    }
+
     /// Writes one object from the pieces received; without an encoder they are the object's bytes as they are. A
-    /// channel that closes before the last piece, like a cancelled target, gives the parts up.
+    /// channel that closes before the last piece, like a cancelled target, gives the parts up. Returns what a commit
+    /// makes visible, for a target that has a mark.
     pub(crate) async fn run(
         &self,
         target: &Target,
         encoder: Option<FileEncoder>,
         mut pieces: mpsc::Receiver<Piece>,
-    ) -> Result<(), UploadError> {
+    ) -> Result<Option<Prepared>, UploadError> {
         let mut multipart = None;
         let result = self.write(target, encoder, &mut pieces, &mut multipart).await;
         // Pieces still in the channel are dropped with it, and their memory given back, before anyone is told.
@@ -101,7 +130,7 @@ impl Uploader {
         mut encoder: Option<FileEncoder>,
         pieces: &mut mpsc::Receiver<Piece>,
         multipart: &mut Option<Multipart>,
-    ) -> Result<(), UploadError> {
+    ) -> Result<Option<Prepared>, UploadError> {
         let mut ready = self.budget.take(0);
         loop {
             let piece = tokio::select! {
@@ -132,14 +161,20 @@ impl Uploader {
                 self.send(target, multipart, Bytes::from(bytes), is_last).await?;
                 ready.resize(encoder.as_ref().map_or(0, FileEncoder::ready));
             }
-            if let Some(tags) = tags {
-                return self.tag(target, &tags).await;
-            }
+            let Some(tags) = tags else { continue };
+            let Some((mark, begun)) = target.mark.clone().zip(multipart.take()) else {
+                return self.tag(target, &tags).await.map(|()| None);
+            };
+            let key = target.key.clone();
+            return Ok(Some(Prepared { key, upload: begun.id, parts: begun.tags, mark, tags }));
         }
     }
 
     /// Tags an object that is written.
-    async fn tag(&self, target: &Target, tags: &[(String, String)]) -> Result<(), UploadError> {
+    ///
+    /// # Errors
+    /// Fatal when tags are required and cannot be set.
+    pub(crate) async fn tag(&self, target: &Target, tags: &[(String, String)]) -> Result<(), UploadError> {
         if tags.is_empty() {
             return Ok(());
         }
@@ -196,26 +231,26 @@ impl Uploader {
     ) -> Result<(), UploadError> {
         let key = target.key.as_str();
         if multipart.is_none() {
-            if is_last {
+            if is_last && target.mark.is_none() {
                 return self
                     .attempt("writing", target, true, || self.store.put_object(key, bytes.clone()))
                     .await;
             }
-            let id = self
-                .attempt("beginning upload of", target, false, || self.store.create_multipart(key))
-                .await?;
+            let begin = || self.store.create_multipart(key, target.mark.as_deref());
+            let id = self.attempt("beginning upload of", target, false, begin).await?;
             *multipart = Some(Multipart { id, tags: Vec::new() });
         }
         let Some(begun) = multipart else {
             return Ok(());
         };
-        if !bytes.is_empty() {
+        // An object has at least one part, be it empty.
+        if !bytes.is_empty() || begun.tags.is_empty() {
             let number = i32::try_from(begun.tags.len() + 1).unwrap_or(i32::MAX);
             let part = || self.store.upload_part(key, &begun.id, number, bytes.clone());
             let tag = self.attempt("writing part of", target, false, part).await?;
             begun.tags.push(tag);
         }
-        if is_last {
+        if is_last && target.mark.is_none() {
             let whole = || self.store.complete(key, &begun.id, &begun.tags);
             self.attempt("completing object", target, true, whole).await?;
         }
@@ -223,7 +258,10 @@ impl Uploader {
     }
 
     /// Makes a call until it succeeds, is refused for good, or its retries are used up.
-    async fn attempt<T, F: Future<Output = Result<T, StoreError>>>(
+    ///
+    /// # Errors
+    /// As the call's last answer says.
+    pub(crate) async fn attempt<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
         what: &str,
         target: &Target,

@@ -2,6 +2,7 @@
 //! when an upload does not succeed. Owned by the task; nothing here is called concurrently.
 
 mod assigned;
+mod commits;
 mod drain;
 mod groups;
 mod handover;
@@ -12,7 +13,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use connect_core::error::{ConnectError, RecordFailure};
@@ -21,14 +21,13 @@ use connect_core::record::{Offsets, SinkRecord, TopicPartition};
 use connect_core::task::{CloseReason, SinkTaskContext};
 
 use crate::client::ObjectStore;
+use crate::commit::{Claim, Prepared, RecordNaming};
 use crate::errors::Fault;
 use crate::settings::Settings;
-use crate::upload::{Moving, UploadError, Uploader};
+use crate::upload::{UploadError, Uploader};
 use crate::writer::{Event, NotWritten, Rules};
 use assigned::Assigned;
 
-/// Requests under way at a time; more do not help one task and make S3 slow down.
-const MAX_REQUESTS: usize = 8;
 /// Objects that wait for their last request before `put` waits.
 const MAX_FINISHING: usize = 32;
 /// Longest wait for uploads that were given up when partitions are closed.
@@ -54,6 +53,8 @@ pub(crate) struct Work {
     failure: Option<ConnectError>,
     /// Tags beside those of the records; `None` without any.
     tags: Option<Vec<(String, String)>>,
+    /// Where commit records lie; without them names and the consumer group's offsets alone avoid repeats.
+    records: Option<RecordNaming>,
     retry_wait: Duration,
     drain_limit: Duration,
     reports_nulls: bool,
@@ -66,22 +67,25 @@ struct Outcome {
     partition: TopicPartition,
     generation: u64,
     body: u64,
-    result: Result<(), UploadError>,
+    result: Result<Done, UploadError>,
+}
+
+/// What is done.
+enum Done {
+    /// An object is written, or prepared for a commit.
+    Object(Option<Prepared>),
+    /// A record is owned.
+    Claimed(Claim),
+    /// A record was changed, and these bodies are visible.
+    Committed(Claim, Vec<u64>),
+    /// What nobody needs was given up.
+    Abandoned,
 }
 
 impl Work {
     pub(crate) fn new(settings: Settings, store: Arc<dyn ObjectStore>, context: SinkTaskContext) -> Self {
-        let uploader = Uploader {
-            store,
-            bucket: settings.aws.bucket.clone(),
-            clock: Arc::clone(&context.clock),
-            retry: settings.retry,
-            requests: Semaphore::new(MAX_REQUESTS),
-            moving: Arc::new(Moving::default()),
-            budget: context.budget.clone(),
-            part_size: settings.part_size,
-            tags_are_required: settings.tagging.as_ref().is_some_and(|tagging| tagging.is_required),
-        };
+        let (clock, budget) = (Arc::clone(&context.clock), context.budget.clone());
+        let uploader = Uploader::new(&settings, store, clock, budget);
         Self {
             context,
             rules: Arc::new(settings.rules),
@@ -95,6 +99,7 @@ impl Work {
             names: HashMap::new(),
             failure: None,
             tags: settings.tagging.map(|tagging| tagging.more),
+            records: settings.records,
             retry_wait: settings.retry_wait,
             drain_limit: settings.drain_limit,
             reports_nulls: settings.reports_nulls,
@@ -141,8 +146,11 @@ impl Work {
         }
     }
 
-    /// Begins to write a partition, afresh if it was open.
-    pub(crate) fn open(&mut self, partition: &TopicPartition) {
+    /// Begins to write a partition, afresh if it was open. `group` is the consumer group's offset of it.
+    pub(crate) fn open(&mut self, partition: &TopicPartition, group: Option<i64>) {
+        if self.records.is_some() {
+            return self.open_claimed(partition, group);
+        }
         self.next_generation += 1;
         let now_ms = self.context.clock.wall_ms();
         let budget = self.context.budget.clone();
@@ -157,6 +165,9 @@ impl Work {
     /// # Errors
     /// Fatal when an upload was refused for good.
     pub(crate) fn begin_put(&mut self) -> Result<(), ConnectError> {
+        if self.records.is_some() {
+            self.begin_claims();
+        }
         self.reap();
         let now = self.context.clock.now();
         for (partition, assigned) in &mut self.partitions {
@@ -205,15 +216,16 @@ impl Work {
         let mut taken = 0;
         while taken < run.len() {
             if !self.partitions.contains_key(&partition) {
-                self.open(&partition);
+                self.open(&partition, None);
             }
+            let Some(length) = self.admit(&partition, &run[taken..]) else { break };
             let Some(assigned) = self.partitions.get_mut(&partition) else { break };
             if !assigned.accepts() {
                 // These records are read again, with those before them.
                 break;
             }
             let mut not_written = NotWritten::default();
-            let progress = assigned.writer.write(&run[taken..], now_ms, &mut not_written)?;
+            let progress = assigned.writer.write(&run[taken..taken + length], now_ms, &mut not_written)?;
             let renamed = assigned.writer.take_renamed();
             for failure in &mut not_written.failed {
                 failure.index += taken;
@@ -223,6 +235,7 @@ impl Work {
                 self.report_null(&run[taken + index])?;
             }
             taken += progress.taken;
+            self.note_taken(&partition, &run[..taken]);
             self.claim_names(&partition, renamed)?;
             match progress.event {
                 None => {}
@@ -276,7 +289,7 @@ impl Work {
         tracing::debug!(task = %self.context.id, ?reason, count = partitions.len(), "closing partitions");
         for partition in partitions {
             if let Some(assigned) = self.partitions.remove(partition) {
-                assigned.give_up();
+                self.give_up(partition, assigned);
             }
             self.end_trouble(partition);
             self.names.retain(|_, owner| owner != partition);
@@ -299,7 +312,9 @@ impl Work {
             let wait =
                 assigned.wait_left(now).map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
             let due = assigned.writer.due_ms().map(|due| u64::try_from(due - now_ms).unwrap_or(0));
-            wait.into_iter().chain(due).min()
+            let claim = assigned.standing.as_ref().and_then(|standing| standing.wakes_in(now));
+            let claim = claim.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+            wait.into_iter().chain(due).chain(claim).min()
         };
         self.partitions.values().filter_map(until).min()
     }

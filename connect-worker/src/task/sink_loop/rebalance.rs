@@ -48,7 +48,7 @@ impl SinkLoop {
             }
         };
         self.offsets.assign(partitions, &committed);
-        self.task.open(partitions).await?;
+        self.task.open_at(partitions, &committed).await?;
         let starts = self.signals.take_rewinds(partitions);
         for (partition, offset) in &starts {
             self.offsets.rewind(partition, *offset);

@@ -68,6 +68,7 @@ pub(crate) fn parse(props: &Props) -> Result<Settings, Vec<ConfigIssue>> {
         drain_limit: COMMIT_LIMIT,
         tagging: None,
         reports_nulls: false,
+        records: None,
         max_existing: 0,
         rules: rules(grouping, output, usize::try_from(config.max_bytes).ok().filter(|most| *most > 0)),
     })

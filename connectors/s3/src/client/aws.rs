@@ -1,6 +1,9 @@
 //! The AWS SDK behind [`ObjectStore`]; nothing else in this crate names it. Its own retries are off: there is one
 //! retry layer, in `upload`.
 
+mod records;
+
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -26,6 +29,8 @@ use crate::errors::{Advice, StoreError};
 /// Time a request gets, plus one second for each [`SLOWEST_BYTES_PER_SECOND`] of its body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const SLOWEST_BYTES_PER_SECOND: u64 = 512 * 1024;
+/// User metadata that holds an object's mark.
+const MARK: &str = "sluice-commit";
 
 /// What requests are made with.
 #[derive(Debug, Clone)]
@@ -168,7 +173,7 @@ impl ObjectStore for AwsStore {
         limited(size, call.send()).await.map(|_| ())
     }
 
-    async fn create_multipart(&self, key: &str) -> Result<String, StoreError> {
+    async fn create_multipart(&self, key: &str, mark: Option<&str>) -> Result<String, StoreError> {
         let (algorithm, customer_key, key_md5) = self.customer_headers();
         let (encryption, kms_key_id) = self.server_encryption();
         let call = self
@@ -181,7 +186,8 @@ impl ObjectStore for AwsStore {
             .set_ssekms_key_id(kms_key_id)
             .set_sse_customer_algorithm(algorithm)
             .set_sse_customer_key(customer_key)
-            .set_sse_customer_key_md5(key_md5);
+            .set_sse_customer_key_md5(key_md5)
+            .set_metadata(mark.map(|mark| HashMap::from([(MARK.to_owned(), mark.to_owned())])));
         let answer = limited(0, call.send()).await?;
         answer.upload_id.ok_or_else(|| StoreError::transport("the answer holds no upload id"))
     }

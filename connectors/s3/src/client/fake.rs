@@ -1,5 +1,7 @@
 //! A store in memory that does what it is told: faults by call, and calls that never answer.
 
+mod records;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +20,10 @@ pub(crate) enum Call {
     Complete,
     Tag,
     Abort,
+    Read,
+    Write,
+    Mark,
+    List,
 }
 
 /// What happens to one call.
@@ -41,12 +47,34 @@ pub(crate) struct FakeStore {
 struct State {
     objects: BTreeMap<String, Vec<u8>>,
     tags: BTreeMap<String, Vec<(String, String)>>,
-    uploads: BTreeMap<String, BTreeMap<i32, Bytes>>,
+    uploads: BTreeMap<String, Upload>,
+    marks: BTreeMap<String, String>,
+    records: BTreeMap<String, Record>,
     faults: BTreeMap<Call, VecDeque<Inject>>,
     calls: Vec<Call>,
     is_down: bool,
     is_conditional: bool,
     next_upload: u64,
+    next_version: u64,
+    next_chance: u32,
+    /// The clock of the store.
+    now_s: i64,
+}
+
+#[derive(Debug, Default)]
+struct Upload {
+    key: String,
+    mark: Option<String>,
+    begun_s: i64,
+    parts: BTreeMap<i32, Bytes>,
+}
+
+/// An object that was written with a condition.
+#[derive(Debug, Clone)]
+struct Record {
+    body: Bytes,
+    version: u64,
+    modified_s: i64,
 }
 
 impl FakeStore {
@@ -151,13 +179,15 @@ impl ObjectStore for FakeStore {
         lost(is_lost)
     }
 
-    async fn create_multipart(&self, key: &str) -> Result<String, StoreError> {
+    async fn create_multipart(&self, key: &str, mark: Option<&str>) -> Result<String, StoreError> {
         let is_lost = self.enter(Call::Create).await?;
         let id = {
             let mut state = self.lock();
             state.next_upload += 1;
             let id = format!("{key}#{}", state.next_upload);
-            state.uploads.insert(id.clone(), BTreeMap::new());
+            let begun_s = state.now_s;
+            let (key, mark) = (key.to_owned(), mark.map(str::to_owned));
+            state.uploads.insert(id.clone(), Upload { key, mark, begun_s, ..Upload::default() });
             id
         };
         lost(is_lost).map(|()| id)
@@ -172,7 +202,7 @@ impl ObjectStore for FakeStore {
     ) -> Result<String, StoreError> {
         let is_lost = self.enter(Call::Part).await?;
         match self.lock().uploads.get_mut(upload) {
-            Some(parts) => parts.insert(number, body),
+            Some(upload) => upload.parts.insert(number, body),
             None => return Err(answer("NoSuchUpload", 404)),
         };
         lost(is_lost).map(|()| format!("tag-{number}"))
@@ -180,10 +210,12 @@ impl ObjectStore for FakeStore {
 
     async fn complete(&self, key: &str, upload: &str, tags: &[String]) -> Result<(), StoreError> {
         let is_lost = self.enter(Call::Complete).await?;
-        let parts = self.lock().uploads.remove(upload).ok_or_else(|| answer("NoSuchUpload", 404))?;
+        let upload = self.lock().uploads.remove(upload).ok_or_else(|| answer("NoSuchUpload", 404))?;
+        let Upload { parts, mark, .. } = upload;
         let expected: Vec<String> = parts.keys().map(|number| format!("tag-{number}")).collect();
         assert_eq!(tags, expected, "the parts that were written are completed, in order");
         self.publish(key, parts.into_values().flatten().collect())?;
+        self.lock().marks.insert(key.to_owned(), mark.unwrap_or_default());
         lost(is_lost)
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use connect_core::CancellationToken;
 use connect_core::kit::{ByteBudget, Fence};
 
+use crate::commit::Standing;
 use crate::flight::Flight;
 use crate::upload::Piece;
 use crate::writer::{PartitionWriter, Rotated, Rules};
@@ -27,6 +28,8 @@ pub(super) struct Assigned {
     finishing: HashMap<u64, Finishing>,
     /// Existing objects met in a row by conditional writes.
     pub(super) existing: u32,
+    /// Where it stands, if commits go by its record.
+    pub(super) standing: Option<Standing>,
     rewound: Option<Rewound>,
 }
 
@@ -54,6 +57,7 @@ impl Assigned {
             senders: HashMap::new(),
             finishing: HashMap::new(),
             existing: 0,
+            standing: None,
             rewound: None,
         }
     }
@@ -62,6 +66,16 @@ impl Assigned {
     pub(super) fn give_up(&self) {
         self.fence.kill();
         self.cancel.cancel();
+    }
+
+    /// Drops the files, of which nothing was handed on.
+    pub(super) fn start_over(&mut self, rules: Arc<Rules>, budget: ByteBudget, now_ms: i64) {
+        self.writer = PartitionWriter::new(rules, budget, now_ms);
+    }
+
+    /// Returns whether files are filled for nothing but the failures of their records.
+    pub(super) fn is_skipping(&self) -> bool {
+        self.standing.as_ref().is_some_and(Standing::is_skipping)
     }
 
     /// Returns whether records are taken; those of a partition that waits are read again later.
@@ -95,6 +109,10 @@ impl Assigned {
     pub(super) fn launched(&mut self, rotated: &Rotated) {
         let objects = rotated.files.iter().map(|file| file.rest.len()).sum();
         let rotation = self.flight.launch(rotated.first, rotated.next, objects);
+        if let Some(standing) = &mut self.standing {
+            let bodies = rotated.files.iter().flat_map(|file| &file.rest).map(|chunk| chunk.body);
+            standing.launched(rotated.next, bodies.collect());
+        }
         for file in &rotated.files {
             for chunk in &file.rest {
                 self.finishing.insert(chunk.body, Finishing { rotation, second: file.second });
@@ -136,15 +154,22 @@ impl Assigned {
         self.flight.drop_all();
     }
 
-    /// Returns what may be committed, given the offset after the last record consumed.
+    /// Returns what may be committed, given the offset after the last record consumed. It may be above that: a batch
+    /// whose `put` was interrupted is not consumed, and yet files that begin in it may be written. Anything between
+    /// two files would make the next run cut its files elsewhere.
     pub(super) fn committable(&self, consumed: i64) -> Option<i64> {
+        if let Some(standing) = &self.standing {
+            // Letters of records read again for their failures are not acknowledged yet.
+            let is_skipping = standing.is_skipping();
+            return standing.durable().map(|offset| if is_skipping { offset.min(consumed) } else { offset });
+        }
         if let Some(rewound) = &self.rewound {
-            return Some(rewound.offset.min(consumed));
+            return Some(rewound.offset);
         }
         match self.first_unwritten() {
             // Records dropped on their way to the task, and nulls that were ignored, count as written.
-            None => Some(consumed),
-            Some(_) => self.flight.committable().map(|offset| offset.min(consumed)),
+            None => Some(self.flight.committable().map_or(consumed, |offset| offset.max(consumed))),
+            Some(_) => self.flight.committable(),
         }
     }
 }

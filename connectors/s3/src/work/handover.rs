@@ -11,7 +11,8 @@ use connector_formats::RecordFormat;
 use crate::upload::{Load, Piece, Target};
 use crate::writer::{Chunk, Rotated, Span};
 
-use super::{Outcome, Work, stopping};
+use super::assigned::Assigned;
+use super::{Done, Outcome, Work, stopping};
 
 impl Work {
     /// Hands the files closed together to their uploads.
@@ -21,6 +22,9 @@ impl Work {
         rotated: Rotated,
     ) -> Result<(), ConnectError> {
         let Some(assigned) = self.partitions.get_mut(partition) else { return Ok(()) };
+        if assigned.is_skipping() {
+            return Ok(());
+        }
         assigned.launched(&rotated);
         for file in rotated.files {
             let tags = self.tags.as_ref().map(|more| tags_of(file.span, more)).unwrap_or_default();
@@ -37,6 +41,9 @@ impl Work {
         partition: &TopicPartition,
         chunks: Vec<Chunk>,
     ) -> Result<(), ConnectError> {
+        if self.partitions.get(partition).is_some_and(Assigned::is_skipping) {
+            return Ok(());
+        }
         for chunk in chunks {
             self.send(partition, chunk, None).await?;
         }
@@ -89,12 +96,13 @@ impl Work {
         let (sender, receiver) = mpsc::channel(1);
         assigned.senders.insert(body, sender.clone());
         let encoder = (!format.is_plain()).then(|| format.encoder(&key));
-        let target = Target { key, fence: assigned.fence.clone(), cancel: assigned.cancel.clone() };
+        let mark = assigned.standing.as_ref().map(|standing| standing.mark_of(body));
+        let target = Target { key, fence: assigned.fence.clone(), cancel: assigned.cancel.clone(), mark };
         let (uploader, generation) = (Arc::clone(&self.uploader), assigned.generation);
         self.running.insert((generation, body), false);
         let partition = partition.clone();
         self.uploads.spawn(async move {
-            let result = uploader.run(&target, encoder, receiver).await;
+            let result = uploader.run(&target, encoder, receiver).await.map(Done::Object);
             Outcome { partition, generation, body, result }
         });
         Some(sender)

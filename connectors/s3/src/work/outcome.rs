@@ -8,7 +8,7 @@ use connect_core::record::TopicPartition;
 use crate::upload::UploadError;
 
 use super::assigned::Assigned;
-use super::{ABORT_LIMIT, Outcome, Work};
+use super::{ABORT_LIMIT, Done, Outcome, Work};
 
 impl Work {
     /// Takes the outcomes that are there.
@@ -36,7 +36,17 @@ impl Work {
             return;
         }
         match result {
-            Ok(()) => {
+            Ok(Done::Object(Some(object))) => {
+                if let Some(standing) = &mut assigned.standing {
+                    standing.prepared(body, object);
+                }
+                self.end_trouble(&partition);
+                self.commit_ready(&partition);
+            }
+            Ok(Done::Claimed(claim)) => self.claimed(&partition, claim),
+            Ok(Done::Committed(claim, bodies)) => self.committed(&partition, claim, bodies),
+            Ok(Done::Abandoned) => {}
+            Ok(Done::Object(None)) => {
                 let resumes_at = assigned.written(body);
                 self.end_trouble(&partition);
                 match resumes_at {
@@ -50,7 +60,7 @@ impl Work {
                     self.go_on_after_existing(&partition, next);
                 }
             }
-            Err(UploadError::Again(error)) => {
+            Err(UploadError::Fenced(error) | UploadError::Again(error)) => {
                 let offset = assigned.first_unwritten();
                 self.read_again(&partition, offset, &error);
             }
@@ -85,6 +95,9 @@ impl Work {
 
     /// Drops what a partition holds and has it read again, after `retry.backoff.ms`.
     fn read_again(&mut self, partition: &TopicPartition, offset: Option<i64>, error: &ConnectError) {
+        if self.records.is_some() {
+            return self.lose(partition, error);
+        }
         let (Some(offset), Some(assigned)) = (offset, self.partitions.get_mut(partition)) else { return };
         tracing::warn!(
             task = %self.context.id, topic = %partition.topic, partition = partition.partition, offset, %error,
