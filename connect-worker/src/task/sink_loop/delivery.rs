@@ -10,10 +10,8 @@ impl SinkLoop {
         // While dead letters wait for room, the consumer is kept alive but gives no more records.
         let is_held = self.errors.dlq().is_some_and(|dlq| dlq.is_backlogged());
         let max = if is_held { 0 } else { self.poll_records };
-        if let Err(error) = self.consumer.poll(max, &mut self.raw) {
-            self.is_fenced = matches!(error, KafkaError::Fenced(_));
-            return Err(ConnectError::fatal("consuming").because(error));
-        }
+        let polled = self.consumer.poll(max, &mut self.raw);
+        polled.map_err(|error| self.consuming_failed(error))?;
         let has_records = !self.raw.records.is_empty();
         if has_records {
             self.convert().await?;
@@ -39,7 +37,9 @@ impl SinkLoop {
         }
         let started_ms = self.raw.records.first().and_then(|raw| raw.timestamp);
         let mut next = Offsets::new();
-        let topics = self.pipeline.convert(&mut self.raw, &mut self.batch, &mut next).await?;
+        let converting = self.pipeline.convert(&mut self.raw, &mut self.batch, &mut next);
+        let topics = keeping_alive(&mut *self.consumer, converting).await;
+        let topics = topics.map_err(|error| self.consuming_failed(error))??;
         self.offsets.consume(&first, &next);
         let started_ms = started_ms.unwrap_or_else(|| self.services.clock.wall_ms());
         for (partition, offset) in &next {
@@ -95,18 +95,13 @@ impl SinkLoop {
     /// Calls `put` with a part of the batch, keeping the consumer alive however long it takes.
     async fn put(&mut self, part: Range<usize>) -> Result<PutReport, ConnectError> {
         let put = self.task.put(&self.batch[part]);
-        tokio::pin!(put);
-        loop {
-            tokio::select! {
-                biased; // The result comes first; the timer only matters while there is none.
-                result = &mut put => return result,
-                () = tokio::time::sleep(KEEP_ALIVE) => {
-                    // Asking for no records resets the client's poll timer and changes nothing else.
-                    let polled = self.consumer.poll(0, &mut self.raw);
-                    polled.map_err(|error| ConnectError::fatal("consuming").because(error))?;
-                }
-            }
-        }
+        let put = keeping_alive(&mut *self.consumer, put).await;
+        put.map_err(|error| self.consuming_failed(error))?
+    }
+
+    fn consuming_failed(&mut self, error: KafkaError) -> ConnectError {
+        self.is_fenced = matches!(error, KafkaError::Fenced(_));
+        ConnectError::fatal("consuming").because(error)
     }
 
     /// Deals with a part that was taken, but for the records that its report lists.
@@ -288,5 +283,22 @@ impl SinkLoop {
         let oldest = self.lag.oldest_ms(self.offsets.committed());
         let age_ms = oldest.map_or(0, |oldest| self.services.clock.wall_ms() - oldest);
         self.metrics.lag(total, worst, Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)));
+    }
+}
+
+/// Waits for work that may take long, such as a `put` or a registry that is away, and keeps the consumer in its group.
+async fn keeping_alive<T>(
+    consumer: &mut dyn BatchConsumer,
+    work: impl Future<Output = T>,
+) -> Result<T, KafkaError> {
+    tokio::pin!(work);
+    let mut none = RawBatch::default();
+    loop {
+        tokio::select! {
+            biased; // The result comes first; the timer only matters while there is none.
+            result = &mut work => return Ok(result),
+            // Asking for no records resets the client's poll timer and changes nothing else.
+            () = tokio::time::sleep(KEEP_ALIVE) => consumer.poll(0, &mut none)?,
+        }
     }
 }
