@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 
 use crate::kafka::batch::RawBatch;
 
+#[cfg(test)]
+pub(in crate::task) use consumer::DrainingConsumer;
 pub use consumer::{draining_consumers, subscribed_topics};
 
 /// Commits asked for in vain, and time without progress, after which what is left is the sink's to keep.

@@ -56,14 +56,14 @@ pub async fn subscribed_topics(connector: &Props, client: &Props) -> Result<Vec<
 }
 
 /// Hands on what its drain admits.
-pub(super) struct DrainingConsumer {
+pub(in crate::task) struct DrainingConsumer {
     inner: Box<dyn BatchConsumer>,
     drain: Arc<Drain>,
     commit_due: Option<Instant>,
 }
 
 impl DrainingConsumer {
-    pub(super) fn new(inner: Box<dyn BatchConsumer>, drain: Arc<Drain>) -> Self {
+    pub(in crate::task) fn new(inner: Box<dyn BatchConsumer>, drain: Arc<Drain>) -> Self {
         Self { inner, drain, commit_due: None }
     }
 }

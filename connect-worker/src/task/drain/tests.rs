@@ -3,7 +3,6 @@ use std::sync::Arc;
 use crate::kafka::memory::MemoryKafka;
 use crate::kafka::port::{BatchConsumer, Rebalance};
 
-use super::consumer::DrainingConsumer;
 use super::*;
 
 fn partition(number: i32) -> TopicPartition {

@@ -1,6 +1,7 @@
 //! Simulations of the sink loop against an in-process Kafka: seeded faults, and an oracle that checks at every commit
 //! that nothing is committed which is not durable, and at the end that nothing was lost.
 
+mod drained;
 mod refused;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use crate::kafka::memory::MemoryKafka;
 use crate::kafka::producer::native_transactional_producers;
 use crate::obs::metrics::MetricsRegistry;
 use crate::stores::offsets::FileOffsetStore;
+use crate::task::drain::{Drain, DrainingConsumer};
 use crate::task::handle::{TaskEvent, TaskHandle, TaskKind, TaskReport};
 use crate::task::members::{StaticMember, StaticMembers, StopReason};
 use crate::task::spawner::Spawner;
@@ -50,11 +52,21 @@ struct Target {
     /// Records in the order in which they were taken, and what was asked of the target.
     taken: Vec<(TopicPartition, i64)>,
     puts: Vec<usize>,
+    /// How far everything is read; what is put becomes durable by `drain` alone then.
+    drain: Option<Arc<Drain>>,
+    failing_drains: u32,
+    /// Records that waited to become durable, at each call of `drain`.
+    drained: Vec<usize>,
     /// Where the target stands: partitions are read from there on, as `open` asks.
     stands_at: Option<(TopicPartition, i64)>,
 }
 
 impl Target {
+    fn make_durable(&mut self) {
+        let buffered = std::mem::take(&mut self.buffered);
+        self.durable.extend(buffered);
+    }
+
     /// Answers as a target that refuses whole batches.
     fn refuse(&mut self, batch: &[SinkRecord]) -> Result<(), ConnectError> {
         if batch.is_empty() {
@@ -139,9 +151,27 @@ impl SinkTask for TestSink {
             target.rewound.push((partition, offset));
             return Ok(Offsets::new());
         }
-        let buffered = std::mem::take(&mut target.buffered);
-        target.durable.extend(buffered);
-        Ok(consumed.clone())
+        if target.drain.is_none() {
+            target.make_durable();
+            return Ok(consumed.clone());
+        }
+        let next = |partition: &TopicPartition| {
+            let durable = target.durable.iter().filter(|(owner, _)| owner == partition);
+            durable.map(|(_, offset)| offset + 1).max()
+        };
+        Ok(consumed.keys().filter_map(|partition| Some((partition.clone(), next(partition)?))).collect())
+    }
+
+    async fn drain(&mut self) -> Result<(), ConnectError> {
+        let mut target = lock(&self.target);
+        let waiting = target.buffered.len();
+        target.drained.push(waiting);
+        if target.failing_drains > 0 {
+            target.failing_drains -= 1;
+            return Err(ConnectError::retriable("target is busy"));
+        }
+        target.make_durable();
+        Ok(())
     }
 
     async fn close(&mut self, _: &[TopicPartition], reason: CloseReason) -> Result<(), ConnectError> {
@@ -240,6 +270,8 @@ impl World {
         let has_right = Arc::new(AtomicBool::new(true));
         let seen_right = Arc::clone(&has_right);
         let metrics = MetricsRegistry::for_tests();
+        let target = Arc::<Mutex<Target>>::default();
+        let read_to = Arc::clone(&target);
         let services = TaskServices {
             metrics: Arc::clone(&metrics),
             worker: Arc::new(worker),
@@ -252,7 +284,12 @@ impl World {
             members: Some(Arc::new(Removals)),
             producers: native_transactional_producers(),
             right: Arc::new(move || seen_right.load(Ordering::SeqCst)),
-            consumers: Arc::new(move |_| Ok(consumers.consumer())),
+            consumers: Arc::new(move |_| {
+                Ok(match &lock(&read_to).drain {
+                    Some(drain) => Box::new(DrainingConsumer::new(consumers.consumer(), Arc::clone(drain))),
+                    None => consumers.consumer(),
+                })
+            }),
         };
         let mut connector_props = props(&[
             ("name", name),
@@ -261,7 +298,6 @@ impl World {
             ("target", name),
         ]);
         connector_props.extend(props(extra));
-        let target = Arc::<Mutex<Target>>::default();
         TARGETS.lock().expect("targets").push((name.to_owned(), Arc::clone(&target)));
         let (sender, events) = mpsc::unbounded_channel();
         let spec = TaskSpec {
