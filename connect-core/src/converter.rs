@@ -43,9 +43,9 @@ pub trait Converter: Send + Sync {
     /// Returns the converter's own keys.
     fn config_def(&self) -> ConfigDef;
 
-    /// Tells the converter that transforms come after it, so that it may leave the fields of maps undecoded until one
-    /// asks for them. Called once, after [`Converter::configure`]. Does nothing by default.
-    fn expect_transforms(&mut self) {}
+    /// Tells the converter that transforms come after it which change fields of maps that are still text, so that
+    /// putting them in order would be in vain. Called once, after [`Converter::configure`]. Does nothing by default.
+    fn expect_field_changes(&mut self) {}
 
     /// Prepares for raw values of a topic, for example by fetching schemas. Called when converting one of them
     /// failed retriably, before it is tried again. Does nothing by default.

@@ -31,6 +31,12 @@ pub trait Transform: Send + Sync {
     /// Returns the transform's own keys.
     fn config_def(&self) -> ConfigDef;
 
+    /// Returns whether the transform changes the fields of maps that are still text without decoding them (see
+    /// [`Datum::text_map_mut`](crate::data::Datum::text_map_mut)); `false` by default.
+    fn keeps_maps_as_text(&self) -> bool {
+        false
+    }
+
     /// Changes a record in place, or drops it.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::data::{SchemaRef, Value};
 ///
 /// A JSON converter without schemas leaves the value as canonical JSON text (what Kafka Connect would write after
 /// decoding it), so that a sink which writes JSON copies bytes and nothing is parsed into a tree. In front of
-/// transforms it leaves maps as text, too, but with their keys known.
+/// transforms that change fields it leaves maps as they came, with their keys known.
 #[derive(Debug, Clone)]
 pub struct Datum {
     schema: Option<SchemaRef>,

@@ -137,6 +137,11 @@ impl Chain {
         self.links.is_empty()
     }
 
+    /// Returns whether a transform changes fields of maps that are still text.
+    pub(crate) fn keeps_maps_as_text(&self) -> bool {
+        self.links.iter().any(|link| link.transform.keeps_maps_as_text())
+    }
+
     /// Applies the transforms in order until one drops the record.
     ///
     /// # Errors

@@ -46,9 +46,9 @@ impl SinkPipeline {
         let mut key = converter(ConverterRole::Key, worker, connector_props, registry)?;
         let mut value = converter(ConverterRole::Value, worker, connector_props, registry)?;
         let chain = Chain::new(connector_props, registry)?;
-        if !chain.is_empty() {
-            key.converter.expect_transforms();
-            value.converter.expect_transforms();
+        if chain.keeps_maps_as_text() {
+            key.converter.expect_field_changes();
+            value.converter.expect_field_changes();
         }
         Ok(Self {
             key,
@@ -90,14 +90,11 @@ impl SinkPipeline {
                 }
                 run = Some((Arc::clone(&raw.topic), raw.partition, offset));
             }
-            let converted = match self.try_convert(raw) {
-                Ok(record) => record,
-                Err((raw, failure)) => match self.convert_again(raw, failure).await? {
-                    Some(converted) => converted,
-                    None => break,
-                },
-            };
-            records.extend(converted);
+            if let Err((raw, failure)) = self.try_convert(raw, records)
+                && !self.convert_again(raw, failure, records).await?
+            {
+                break;
+            }
             if let Some((_, _, next)) = &mut run {
                 *next = offset + 1;
             }
@@ -106,20 +103,21 @@ impl SinkPipeline {
         Ok(new_topics)
     }
 
-    /// Deals with a record that failed: tries again what can be, then asks the error policy. `None` when the task
-    /// stops before that is decided.
+    /// Deals with a record that failed: tries again what can be, then asks the error policy. Returns whether that is
+    /// decided: not when the task stops before.
     async fn convert_again(
         &mut self,
         mut raw: Box<RawRecord>,
         mut failure: Failure,
-    ) -> Result<Option<Option<SinkRecord>>, ConnectError> {
+        records: &mut Vec<SinkRecord>,
+    ) -> Result<bool, ConnectError> {
         let started = Instant::now();
         let mut attempt = 0;
         while failure.error.is_retriable() {
             // A converter may only lack a schema: what it can fetch at once costs no wait and no attempt.
             match self.prepare(&raw).await {
-                Ok(()) => match self.try_convert(*raw) {
-                    Ok(record) => return Ok(Some(record)),
+                Ok(()) => match self.try_convert(*raw, records) {
+                    Ok(()) => return Ok(true),
                     Err((returned, error)) => (raw, failure) = (returned, error),
                 },
                 Err(error) => failure = error,
@@ -130,9 +128,9 @@ impl SinkPipeline {
             attempt += 1;
         }
         if failure.error.is_retriable() && self.errors.is_stopping() {
-            return Ok(None);
+            return Ok(false);
         }
-        self.errors.handle(&FailedRecord::Raw(&raw), failure).map(|()| Some(None))
+        self.errors.handle(&FailedRecord::Raw(&raw), failure).map(|()| true)
     }
 
     /// Lets the converters fetch what they need for a record. When the task stops meanwhile, the conversion fails as
@@ -148,14 +146,19 @@ impl SinkPipeline {
         Ok(())
     }
 
-    /// Converts a record, or gives it back with what failed. Nothing of the record is copied: it moves on as the
-    /// origin of the converted one.
-    fn try_convert(&mut self, raw: RawRecord) -> Result<Option<SinkRecord>, (Box<RawRecord>, Failure)> {
+    /// Converts a record and adds it to `records` unless a transform drops it, or gives it back with what failed.
+    /// Nothing of the record is copied: it moves on as the origin of the converted one.
+    fn try_convert(
+        &mut self,
+        raw: RawRecord,
+        records: &mut Vec<SinkRecord>,
+    ) -> Result<(), (Box<RawRecord>, Failure)> {
         let (key, value, headers) = match self.convert_parts(&raw) {
             Ok(parts) => parts,
             Err(failure) => return Err((Box::new(raw), failure)),
         };
-        let mut record = SinkRecord {
+        // Made where it stays: a record is large, and moving it is a part of what a record costs.
+        records.push(SinkRecord {
             record: ConnectRecord {
                 topic: Arc::clone(&raw.topic),
                 partition: Some(raw.partition),
@@ -173,18 +176,22 @@ impl SinkPipeline {
                 value: raw.value,
                 headers: raw.headers,
             },
-        };
+        });
         if self.chain.is_empty() {
-            return Ok(Some(record));
+            return Ok(());
         }
+        let Some(record) = records.last_mut() else { return Ok(()) };
         let position = Position { kafka_offset: Some(record.offset) };
-        match self.chain.apply(&mut record.record, position) {
-            Ok(Outcome::Keep) => Ok(Some(record)),
-            Ok(Outcome::Drop) => Ok(None),
-            Err((class, error)) => {
+        let outcome = self.chain.apply(&mut record.record, position);
+        if matches!(outcome, Ok(Outcome::Keep)) {
+            return Ok(());
+        }
+        match (outcome, records.pop()) {
+            (Err((class, error)), Some(record)) => {
                 let failure = Failure { stage: Stage::Transformation, class, error };
                 Err((Box::new(raw_of(record)), failure))
             }
+            _ => Ok(()),
         }
     }
 

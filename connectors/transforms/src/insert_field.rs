@@ -105,6 +105,10 @@ impl Transform for InsertField {
         Settings::config_def()
     }
 
+    fn keeps_maps_as_text(&self) -> bool {
+        true
+    }
+
     fn apply(&self, record: &mut ConnectRecord, position: Position) -> Result<Outcome, ConnectError> {
         if self.side.of(record).is_null() {
             return Ok(Outcome::Keep);

@@ -81,6 +81,10 @@ impl Transform for ReplaceField {
         Settings::config_def()
     }
 
+    fn keeps_maps_as_text(&self) -> bool {
+        true
+    }
+
     fn apply(&self, record: &mut ConnectRecord, _position: Position) -> Result<Outcome, ConnectError> {
         if self.side.of(record).is_null() {
             return Ok(Outcome::Keep);

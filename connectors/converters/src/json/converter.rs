@@ -17,7 +17,7 @@ use super::decode::{Decoder, to_typed};
 use super::encode::Encoder;
 use super::layout::Known;
 use super::opening::Opening;
-use super::{schema, straight};
+use super::schema;
 use crate::header::with_role;
 
 const NO_ENVELOPE: &str = "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields and may not \
@@ -48,7 +48,7 @@ pub struct JsonConverter {
     writes_envelope: bool,
     encoder: Encoder,
     /// `schema.content`: the schema of every bare payload.
-    fixed_schema: Option<SchemaRef>,
+    fixed_schema: Option<Known>,
     /// Schemas by the JSON text they came in.
     schemas: Cache<Bytes, Arc<Known>>,
     /// How the last envelope began: most records of a topic begin like the one before. `None` without a cache.
@@ -107,7 +107,7 @@ impl Converter for JsonConverter {
         JsonConverterConfig::config_def()
     }
 
-    fn expect_transforms(&mut self) {
+    fn expect_field_changes(&mut self) {
         self.read_bare = json::schemaless_fields;
     }
 
@@ -121,12 +121,7 @@ impl Converter for JsonConverter {
         let Some(bytes) = value else { return Ok(Datum::NULL) };
         match self.reading {
             Reading::Bare => (self.read_bare)(bytes, scratch).map_err(not_json),
-            _ if self.fixed_schema.is_some() => {
-                let bytes = &json::in_utf8(bytes);
-                let node = json::read(bytes).map_err(not_json)?;
-                let value = to_typed(self.fixed_schema.as_ref(), &node, self.decoder(bytes))?;
-                Ok(Datum::new(self.fixed_schema.clone(), value))
-            }
+            _ if let Some(known) = &self.fixed_schema => self.open_bare(bytes, known),
             Reading::Envelope => self.open_envelope(bytes, scratch),
             Reading::Either if json::may_be_object_with(bytes, ENVELOPE_KEYS) => {
                 self.open_envelope_if_any(topic, bytes, scratch)
@@ -182,11 +177,22 @@ impl JsonConverter {
         Decoder { source, replace_null_with_default: self.encoder.replace_null_with_default }
     }
 
-    fn parse_fixed_schema(&self, content: &Bytes) -> Result<Option<SchemaRef>, ConnectError> {
+    fn parse_fixed_schema(&self, content: &Bytes) -> Result<Option<Known>, ConnectError> {
         let node = json::read(content).map_err(|error| {
             serialization(error, "Failed to parse schema in converter config due to serialization error: ")
         })?;
-        schema::from_json(&node, self.decoder(content))
+        let schema = schema::from_json(&node, self.decoder(content))?;
+        Ok(schema.map(|schema| Known::new(Some(schema))))
+    }
+
+    /// Decodes a payload without an envelope.
+    fn open_bare(&self, bytes: &Bytes, known: &Known) -> Result<Datum, ConnectError> {
+        if let Some(datum) = known.read(bytes, 0, self.decoder(bytes)) {
+            return Ok(datum);
+        }
+        let bytes = &json::in_utf8(bytes);
+        let node = json::read(bytes).map_err(not_json)?;
+        Ok(Datum::new(known.schema.clone(), to_typed(known.schema.as_ref(), &node, self.decoder(bytes))?))
     }
 
     /// Decodes a value that must be an envelope.
@@ -261,10 +267,8 @@ impl JsonConverter {
         payload: &[u8],
         scratch: &mut BytesMut,
     ) -> Option<Result<Datum, ConnectError>> {
-        let layout = known.layout.as_ref();
-        if let Some(value) = layout.and_then(|layout| straight::read(layout, payload, 1, self.decoder(bytes)))
-        {
-            return Some(Ok(Datum::new(known.schema.clone(), value)));
+        if let Some(datum) = known.read(payload, 1, self.decoder(bytes)) {
+            return Some(Ok(datum));
         }
         let payload = json::read_whole(payload, 1).ok()?;
         Some(self.datum(bytes, known.schema.clone(), &payload, scratch))
