@@ -33,15 +33,35 @@ pub struct RawBatch {
     pub records: Vec<RawRecord>,
 }
 
-/// Copies slices into an arena that is sized once and shared by the slices handed out.
+/// Copies slices into memory that is sized once a batch and shared by the slices handed out.
+#[derive(Default)]
 pub(super) struct Arena {
     buffer: BytesMut,
 }
+
+/// Largest batch whose memory is kept for the next one: fresh pages cost more than copying into them.
+const KEPT_BYTES: usize = 1 << 20;
 
 impl Arena {
     /// Returns an arena with room for `size` bytes.
     pub(super) fn with_capacity(size: usize) -> Self {
         Self { buffer: BytesMut::with_capacity(size) }
+    }
+
+    /// Makes room for a batch of `size` bytes, in the memory of the one before if all its slices are gone.
+    pub(super) fn begin(&mut self, size: usize) {
+        if size > KEPT_BYTES {
+            self.buffer = BytesMut::with_capacity(size);
+        } else {
+            self.buffer.reserve(size);
+        }
+    }
+
+    /// Ends a batch: the memory of a large one goes with its last slice.
+    pub(super) fn end(&mut self, size: usize) {
+        if size > KEPT_BYTES {
+            self.buffer = BytesMut::new();
+        }
     }
 
     /// Copies a slice.
@@ -51,5 +71,31 @@ impl Arena {
         }
         self.buffer.extend_from_slice(slice);
         self.buffer.split().freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_of_a_batch_is_used_again_once_its_slices_are_gone() {
+        let mut arena = Arena::default();
+        let mut copy = |size: usize| {
+            arena.begin(size);
+            let slice = arena.copy(&vec![1; size]);
+            arena.end(size);
+            slice
+        };
+        let first = copy(1000);
+        let place = first.as_ptr();
+        let second = copy(1000);
+        assert_ne!(second.as_ptr(), place, "the first is still in use");
+        let place = second.as_ptr();
+        drop((first, second));
+        assert_eq!(copy(1000).as_ptr(), place);
+        let large = copy(KEPT_BYTES + 1);
+        assert!(large.iter().all(|byte| *byte == 1));
+        assert_eq!(arena.buffer.capacity(), 0, "nothing of it is kept");
     }
 }

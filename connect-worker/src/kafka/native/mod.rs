@@ -34,6 +34,7 @@ pub struct NativeConsumer {
     // Message pointers of the last poll; kept to avoid an allocation a poll.
     messages: Vec<*mut sys::rd_kafka_message_t>,
     topics: Vec<Arc<str>>,
+    arena: Arena,
     /// Partitions whose end was met.
     ended: Vec<TopicPartition>,
 }
@@ -50,14 +51,15 @@ impl NativeConsumer {
     /// Fails when librdkafka refuses the configuration.
     pub fn new(config: &ClientConfig) -> Result<Self, KafkaError> {
         let client = Arc::new(Client::new(config)?);
-        Ok(Self { client, messages: Vec::new(), topics: Vec::new(), ended: Vec::new() })
+        let arena = Arena::default();
+        Ok(Self { client, messages: Vec::new(), topics: Vec::new(), arena, ended: Vec::new() })
     }
 
     fn take_messages(&mut self, batch: &mut RawBatch) -> Result<(), KafkaError> {
         // SAFETY: librdkafka filled `messages` with valid pointers that this call owns and destroys below.
         let borrowed = self.messages.iter().map(|message| unsafe { &**message });
         let size = borrowed.map(|message| message.len + message.key_len).sum();
-        let mut arena = Arena::with_capacity(size);
+        self.arena.begin(size);
         batch.records.reserve(self.messages.len());
         let mut outcome = Ok(());
         let mut topic_of = (ptr::null_mut(), None);
@@ -69,7 +71,7 @@ impl NativeConsumer {
                     topic_of = (borrowed.rkt, Some(self.intern(borrowed.rkt)));
                 }
                 let topic = topic_of.1.clone().unwrap_or_default();
-                batch.records.push(read_message(borrowed, topic, &mut arena));
+                batch.records.push(read_message(borrowed, topic, &mut self.arena));
             } else if borrowed.err == RespErr::RD_KAFKA_RESP_ERR__FATAL {
                 // SAFETY: the handle is live.
                 outcome = Err(unsafe { fatal_error(self.client.handle) });
@@ -82,6 +84,7 @@ impl NativeConsumer {
             // SAFETY: the pointer came from librdkafka and is destroyed once.
             unsafe { sys::rd_kafka_message_destroy(message) };
         }
+        self.arena.end(size);
         outcome
     }
 
