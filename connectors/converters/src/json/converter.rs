@@ -119,9 +119,11 @@ impl Converter for JsonConverter {
         scratch: &mut BytesMut,
     ) -> Result<Datum, ConnectError> {
         let Some(bytes) = value else { return Ok(Datum::NULL) };
+        if let (Reading::Envelope | Reading::Either, Some(known)) = (self.reading, &self.fixed_schema) {
+            return self.open_bare(bytes, known);
+        }
         match self.reading {
             Reading::Bare => (self.read_bare)(bytes, scratch).map_err(not_json),
-            _ if let Some(known) = &self.fixed_schema => self.open_bare(bytes, known),
             Reading::Envelope => self.open_envelope(bytes, scratch),
             Reading::Either if json::may_be_object_with(bytes, ENVELOPE_KEYS) => {
                 self.open_envelope_if_any(topic, bytes, scratch)

@@ -1,7 +1,10 @@
 //! How payloads of one struct schema are read straight into a struct: worked out once a schema, followed once a
 //! record. What it does not read is left to the tree of nodes, which gives the same values and also words the errors.
 
-use connect_core::data::{SchemaRef, Type, logical};
+use connect_core::data::{Datum, SchemaRef, Type, logical};
+
+use super::decode::Decoder;
+use super::straight;
 
 /// Longer names are left to the tree, which knows how long a name may be.
 const MAX_NAME_LEN: usize = 1000;
@@ -11,7 +14,7 @@ const MAX_NAME_LEN: usize = 1000;
 pub(super) struct Known {
     /// Null is no schema.
     pub(super) schema: Option<SchemaRef>,
-    pub(super) layout: Option<Layout>,
+    layout: Option<Layout>,
 }
 
 /// A struct schema as its payloads are read.
@@ -52,6 +55,13 @@ impl Known {
     pub(super) fn new(schema: Option<SchemaRef>) -> Self {
         let layout = schema.as_ref().and_then(Layout::of);
         Self { schema, layout }
+    }
+
+    /// Returns the datum of a payload, a part of `decoder.source` inside of `depth` containers, if it can be read
+    /// straight.
+    pub(super) fn read(&self, payload: &[u8], depth: usize, decoder: Decoder<'_>) -> Option<Datum> {
+        let value = straight::read(self.layout.as_ref()?, payload, depth, decoder)?;
+        Some(Datum::new(self.schema.clone(), value))
     }
 }
 
