@@ -29,6 +29,7 @@ mod once;
 mod preview;
 mod rebalance_storm;
 mod rest_differential;
+mod s3_aiven;
 mod s3_formats;
 mod s3_offsets;
 mod s3_options;
