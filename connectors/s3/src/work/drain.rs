@@ -12,6 +12,8 @@ impl Work {
     /// # Errors
     /// Fatal when an upload was refused for good; retriable when the task is told to stop meanwhile.
     pub(crate) async fn close_files(&mut self) -> Result<(), ConnectError> {
+        // Objects of the same names may be on their way, and the newer ones must come last.
+        self.await_uploads().await?;
         let is_open = |partition: &TopicPartition| {
             self.partitions.get(partition).is_some_and(|assigned| assigned.writer.first_offset().is_some())
         };
@@ -27,6 +29,10 @@ impl Work {
                 self.make_room().await?;
             }
         }
+        self.await_uploads().await
+    }
+
+    async fn await_uploads(&mut self) -> Result<(), ConnectError> {
         while self.finishing > 0 && self.failure.is_none() {
             self.wait_for_uploads().await?;
         }
