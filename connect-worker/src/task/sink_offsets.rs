@@ -92,17 +92,18 @@ impl SinkOffsets {
     }
 
     /// Returns what to commit of what the task asked for (`WorkerSinkTask.commitOffsets`): only owned partitions,
-    /// never above what was delivered, and always together with the last committed offsets of the others.
+    /// never above what was read, and always together with the last committed offsets of the others. Of a batch whose
+    /// `put` was interrupted the task may have made a part durable, and it alone knows which.
     /// `None` when that is what is committed already.
     pub(crate) fn accept(&self, asked: &Offsets) -> Option<Offsets> {
         let mut offsets = self.committed.clone();
         for (partition, offset) in asked {
-            match (self.committed.get(partition), self.delivered.get(partition)) {
-                (Some(_), Some(delivered)) if offset <= delivered => {
+            match (self.committed.get(partition), self.consumed.get(partition)) {
+                (Some(_), Some(consumed)) if offset <= consumed => {
                     offsets.insert(partition.clone(), *offset);
                 }
-                (Some(_), Some(delivered)) => {
-                    tracing::warn!(%partition, offset, delivered, "ignoring an offset above what was delivered");
+                (Some(_), Some(consumed)) => {
+                    tracing::warn!(%partition, offset, consumed, "ignoring an offset above what was read");
                 }
                 _ => {
                     tracing::warn!(%partition, offset, "ignoring an offset of a partition that is not assigned")
@@ -150,9 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn offsets_above_delivery_or_of_foreign_partitions_are_ignored() {
+    fn offsets_above_what_was_read_or_of_foreign_partitions_are_ignored() {
         let mut state = reading_two_partitions();
-        state.deliver();
         assert_eq!(state.accept(&offsets(&[(0, 21), (7, 1)])), None);
         assert_eq!(state.accept(&offsets(&[(0, 15), (7, 1)])), Some(offsets(&[(0, 15), (1, 5)])));
     }

@@ -93,6 +93,15 @@ async fn only_written_objects_are_committed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_whose_put_was_interrupted_is_committed_up_to_the_end_of_a_file() {
+    for (taken, committed) in [(10, 9), (9, 9), (3, 3)] {
+        let mut rig = Rig::start(FakeStore::default(), &[]).await;
+        rig.put(0..taken).await;
+        assert_eq!(rig.commit(1).await, Some(committed), "of {taken} records, before the worker counts them");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn files_that_are_not_full_are_written_and_committed_at_the_end_of_a_run() {
     let formats = [
         ("json.JsonFormat", "json"),
