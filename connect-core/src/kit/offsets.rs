@@ -35,7 +35,12 @@ impl Watermark {
     /// Notes that the span that began at `first` is durable. Unknown spans are ignored: they belong to an
     /// assignment that was dropped.
     pub fn finish(&mut self, first: i64) {
-        if let Ok(index) = self.pending.binary_search_by_key(&first, |span| span.first) {
+        // Mostly the oldest one.
+        let found = match self.pending.front() {
+            Some(oldest) if oldest.first == first => Ok(0),
+            _ => self.pending.binary_search_by_key(&first, |span| span.first),
+        };
+        if let Ok(index) = found {
             self.pending[index].is_finished = true;
         }
         while let Some(span) = self.pending.front().filter(|span| span.is_finished) {

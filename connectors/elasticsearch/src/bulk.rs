@@ -48,9 +48,14 @@ pub(crate) enum Outcome {
     Refused(String),
 }
 
+/// What is read of an answer at first: most say that every item is done.
+#[derive(Deserialize)]
+struct Head {
+    errors: bool,
+}
+
 #[derive(Deserialize)]
 struct Body {
-    errors: bool,
     #[serde(default)]
     items: Vec<Item>,
 }
@@ -121,14 +126,17 @@ pub(crate) fn outcome<'o>(
 
 fn items<'o>(answer: &Answer, operations: impl ExactSizeIterator<Item = &'o Operation>) -> Outcome {
     let unread = |reason: String| Outcome::Again { reason, after: None };
+    let misread = |error: serde_json::Error| unread(format!("reading the answer to a bulk request: {error}"));
+    let count = operations.len();
+    match serde_json::from_slice(&answer.body) {
+        Ok(Head { errors: false }) => return Outcome::Items(vec![Verdict::Done; count]),
+        Ok(Head { errors: true }) => {}
+        Err(error) => return misread(error),
+    }
     let body: Body = match serde_json::from_slice(&answer.body) {
         Ok(body) => body,
-        Err(error) => return unread(format!("reading the answer to a bulk request: {error}")),
+        Err(error) => return misread(error),
     };
-    let count = operations.len();
-    if !body.errors {
-        return Outcome::Items(vec![Verdict::Done; count]);
-    }
     if body.items.len() != count {
         let found = body.items.len();
         return unread(format!("reading the answer to a bulk request: it has {found} items for {count}"));

@@ -1,5 +1,6 @@
 //! One operation of a bulk request, and its lines in the request's body.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,6 +8,9 @@ use bytes::Bytes;
 use connect_core::data::json::write_str;
 
 use crate::resources::Resource;
+
+/// Why writing a request's text does not fail.
+const MEMORY: &str = "memory takes everything";
 
 /// What is done with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +90,7 @@ impl Operation {
                 // Kafka allows only letters, digits and `._-` in topics: nothing to escape.
                 push(out, ",\"_id\":\"");
                 push(out, topic);
-                push(out, &format!("+{partition}+{offset}\""));
+                write!(out, "+{partition}+{offset}\"").expect(MEMORY);
             }
             DocumentId::Text(text) => {
                 push(out, ",\"_id\":");
@@ -98,7 +102,7 @@ impl Operation {
             write_str(out, routing);
         }
         if let Some(version) = self.version {
-            push(out, &format!(",\"version\":{version},\"version_type\":\"external\""));
+            write!(out, ",\"version\":{version},\"version_type\":\"external\"").expect(MEMORY);
         }
         match self.action {
             Action::Index | Action::Create => {
@@ -107,7 +111,7 @@ impl Operation {
                 out.push(b'\n');
             }
             Action::Update { retry_on_conflict } => {
-                push(out, &format!(",\"retry_on_conflict\":{retry_on_conflict}}}}}\n{{\"doc\":"));
+                write!(out, ",\"retry_on_conflict\":{retry_on_conflict}}}}}\n{{\"doc\":").expect(MEMORY);
                 out.extend_from_slice(&self.document);
                 push(out, ",\"doc_as_upsert\":true}\n");
             }

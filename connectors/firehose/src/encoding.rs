@@ -51,6 +51,14 @@ impl Encoding {
     /// # Errors
     /// A data error when the value does not fit its schema.
     pub(crate) fn encode(&self, record: &SinkRecord) -> Result<Bytes, ConnectError> {
+        // Text that is sent as it is needs no copy.
+        if self.form != Form::Envelope
+            && self.delimiter.is_empty()
+            && let Some(text) = record.value.json_text()
+            && (self.form == Form::Json || text.first() != Some(&b'"'))
+        {
+            return Ok(text.into_owned());
+        }
         let mut out = Vec::new();
         match self.form {
             Form::Raw => self.append_raw(&record.value, &mut out)?,

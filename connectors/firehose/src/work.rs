@@ -158,8 +158,9 @@ impl Work {
         self.reap();
         self.check()?;
         let mut failed = Vec::new();
+        let now = self.context.clock.now();
         for (index, record) in batch.iter().enumerate() {
-            match self.take(record) {
+            match self.take(record, now) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Data => failed.push(RecordFailure { index, error }),
                 Err(error) => return Err(error),
@@ -212,7 +213,7 @@ impl Work {
         self.held_until.filter(|held| *held > now).max(self.pace.held_until(now))
     }
 
-    fn take(&mut self, record: &SinkRecord) -> Result<(), ConnectError> {
+    fn take(&mut self, record: &SinkRecord, now: Instant) -> Result<(), ConnectError> {
         let partition = record.original_partition();
         let Some(assigned) = self.assigned.get_mut(&partition) else { return Ok(()) };
         if record.offset < assigned.next {
@@ -234,7 +235,7 @@ impl Work {
             partition,
             offset: record.offset,
             generation,
-            since: self.context.clock.now(),
+            since: now,
             attempts: 0,
             due: None,
             is_alone: false,

@@ -49,6 +49,8 @@ pub(crate) struct PartitionWriter {
     base_ms: Option<i64>,
     scheduled_ms: Option<i64>,
     next_body: u64,
+    /// Size of the fullest buffer when files were closed last.
+    usual_size: usize,
     memo: TimeMemo,
     scratch: String,
     /// Topics and partitions of files opened under other coordinates than those the records were read from.
@@ -75,6 +77,7 @@ impl PartitionWriter {
             base_ms: None,
             scheduled_ms,
             next_body: 0,
+            usual_size: 0,
             memo: TimeMemo::default(),
             scratch: String::new(),
             renamed: Vec::new(),
@@ -98,7 +101,7 @@ impl PartitionWriter {
 
     /// Returns the size of the fullest buffer, in bytes.
     pub(crate) fn largest_body(&self) -> usize {
-        self.files.iter().flat_map(|file| &file.bodies).map(|body| body.rows.size()).max().unwrap_or(0)
+        self.files.iter().map(OpenFile::largest_body).max().unwrap_or(0)
     }
 
     /// Takes records up to the first event.
@@ -184,6 +187,7 @@ impl PartitionWriter {
         if let Some(groups) = &mut self.groups {
             groups.clear();
         }
+        self.usual_size = self.largest_body();
         let budget = &self.budget;
         let files: Result<Vec<ClosedFile>, ConnectError> =
             self.files.drain(..).map(|file| file.close(budget)).collect();

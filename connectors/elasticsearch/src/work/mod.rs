@@ -123,9 +123,9 @@ impl Work {
         self.reap();
         self.check()?;
         let mut failed = Vec::new();
-        let wall_ms = self.context.clock.wall_ms();
+        let (now, wall_ms) = (self.context.clock.now(), self.context.clock.wall_ms());
         for (index, record) in batch.iter().enumerate() {
-            if let Err(error) = self.take(record, wall_ms) {
+            if let Err(error) = self.take(record, now, wall_ms) {
                 if error.kind() != connect_core::error::ErrorKind::Data {
                     return Err(error);
                 }
@@ -185,7 +185,7 @@ impl Work {
         Some(self.held_until.map_or(due, |held| due.max(held)))
     }
 
-    fn take(&mut self, record: &SinkRecord, wall_ms: i64) -> Result<(), ConnectError> {
+    fn take(&mut self, record: &SinkRecord, now: Instant, wall_ms: i64) -> Result<(), ConnectError> {
         let partition = record.original_partition();
         let Some(assigned) = self.assigned.get_mut(&partition) else { return Ok(()) };
         if record.offset < assigned.next {
@@ -211,7 +211,7 @@ impl Work {
             due: None,
             record: is_kept.then(|| Box::new(record.clone())),
         };
-        self.queue.push(item, self.context.clock.now());
+        self.queue.push(item, now);
         Ok(())
     }
 

@@ -94,6 +94,18 @@ impl Body {
         }
     }
 
+    fn is_full(&self) -> bool {
+        self.rows.size() >= self.chunk_size.max(1)
+    }
+
+    /// Takes a buffer of a file that goes on; the next one will grow as large.
+    fn take_full(&mut self, budget: &ByteBudget) -> Result<Chunk, ConnectError> {
+        let size = self.rows.size();
+        let chunk = self.take(budget)?;
+        self.rows.reserve(size);
+        Ok(chunk)
+    }
+
     fn take(&mut self, budget: &ByteBudget) -> Result<Chunk, ConnectError> {
         let payload = self.rows.take()?;
         let lease = std::mem::replace(&mut self.lease, budget.take(0));
@@ -172,10 +184,18 @@ impl OpenFile {
         Ok(bytes)
     }
 
+    /// Returns the size of the fullest buffer, in bytes.
+    pub(super) fn largest_body(&self) -> usize {
+        self.bodies.iter().map(|body| body.rows.size()).max().unwrap_or(0)
+    }
+
     /// Takes the buffers that are full.
     pub(super) fn take_full(&mut self, budget: &ByteBudget) -> Result<Vec<Chunk>, ConnectError> {
-        let full = self.bodies.iter_mut().filter(|body| body.rows.size() >= body.chunk_size.max(1));
-        full.map(|body| body.take(budget)).collect()
+        // Asked after every record.
+        if self.bodies.iter().all(|body| !body.is_full()) {
+            return Ok(Vec::new());
+        }
+        self.bodies.iter_mut().filter(|body| body.is_full()).map(|body| body.take_full(budget)).collect()
     }
 
     /// Takes the buffers that hold at least `size` bytes.

@@ -9,6 +9,9 @@ use connector_formats::Part;
 use super::file::OpenFile;
 use super::{Output, PartitionWriter, partition_of};
 
+/// Open files of a partition that have buffers reserved as large as those before them.
+const ROOMY_FILES: usize = 4;
+
 impl PartitionWriter {
     /// Adds a record to its file, which is opened or, where only the newest record counts, replaced; returns the slot.
     pub(super) fn add(
@@ -95,10 +98,16 @@ impl PartitionWriter {
         if is_renamed && !self.compacts() {
             self.renamed.push(TopicPartition::new(Arc::clone(&record.topic), partition));
         }
+        // Growing step by step copies a buffer over and over. What is reserved takes no memory before it is written,
+        // yet with many files it would take addresses for nothing.
+        let capacity = match self.files.len() {
+            0..ROOMY_FILES => rules.initial_capacity.max(self.usual_size + self.usual_size / 16),
+            _ => rules.initial_capacity,
+        };
         let mut file = OpenFile::new(record, encoded, is_tombstone);
         for output in outputs {
             let key = format!("{stem}{}", output.extension);
-            file.add_body(self.next_body, key, output, rules.initial_capacity, &self.budget);
+            file.add_body(self.next_body, key, output, capacity, &self.budget);
             self.next_body += 1;
         }
         self.index.insert(place, self.files.len());
