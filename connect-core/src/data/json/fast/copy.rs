@@ -1,6 +1,6 @@
 //! The copy: puts the spans of a scan together in output order.
 
-use crate::data::json::fast::scan::{Member, Piece, Tape};
+use crate::data::json::fast::scan::{Kind, Member, Piece, Tape};
 
 /// Short spans are copied in blocks of this size, past their end: what follows is overwritten anyway.
 const BLOCK: usize = 16;
@@ -13,9 +13,10 @@ pub(super) struct Copier<'a, 'o> {
 }
 
 impl<'a, 'o> Copier<'a, 'o> {
-    /// Returns a copier that writes to `out`. Canonical text is never longer than what it was scanned from.
+    /// Returns a copier that writes to `out`. But for what is odd, canonical text is never longer than what it was
+    /// scanned from.
     pub(super) fn new(input: &'a [u8], tape: &'a Tape, out: &'o mut Vec<u8>) -> Self {
-        let needed = input.len() + BLOCK;
+        let needed = input.len() + tape.odd.len() + BLOCK;
         if out.len() < needed {
             out.resize(needed.next_power_of_two(), 0);
         }
@@ -35,11 +36,21 @@ impl<'a, 'o> Copier<'a, 'o> {
         }
         let composite = self.tape.composites[piece.composite()];
         let tape = self.tape;
+        let is_object = match composite.kind {
+            Kind::Object => true,
+            Kind::Array => false,
+            Kind::Odd => {
+                let text = &tape.odd[composite.first as usize..][..composite.count as usize];
+                self.out[self.at..][..text.len()].copy_from_slice(text);
+                self.at += text.len();
+                return;
+            }
+        };
         let members = &tape.members[composite.first as usize..][..composite.count as usize];
-        let (open, close) = if composite.is_object { (b'{', b'}') } else { (b'[', b']') };
+        let (open, close) = if is_object { (b'{', b'}') } else { (b'[', b']') };
         self.byte(open);
         for member in members {
-            if composite.is_object {
+            if is_object {
                 self.member(member);
             } else {
                 self.piece(member.value);

@@ -1,14 +1,16 @@
 //! The scan: validates a document and notes the spans that make up its canonical form.
 
+use crate::data::json::envelope::string_len;
 use crate::data::json::fast::shapes::{Shape, Shapes};
 use crate::data::json::fast::strings::string_end;
+use crate::data::json::{Node, read, write_node};
 
 /// Documents nested deeper are left to the slow way.
 const MAX_DEPTH: usize = 64;
 /// No composite: the piece is copied as it is.
 const VERBATIM: u32 = u32::MAX;
 
-/// A value: a span of the input, or a container that is put together anew.
+/// A value: a span of the input, or what is put together or written anew.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
     pub(super) start: u32,
@@ -34,12 +36,21 @@ pub(super) struct Member {
     pub(super) value: Piece,
 }
 
-/// A container that is put together from `tape[first..first + count]`.
+/// What a composite is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Object,
+    Array,
+    /// A string or number that Jackson would write otherwise than it stands.
+    Odd,
+}
+
+/// A container that is put together from `members[first..first + count]`, or the text `odd[first..first + count]`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Composite {
     pub(super) first: u32,
     pub(super) count: u32,
-    pub(super) is_object: bool,
+    pub(super) kind: Kind,
 }
 
 /// What the scan leaves for the copier.
@@ -48,6 +59,8 @@ pub(super) struct Tape {
     /// Members of finished containers, in output order.
     pub(super) members: Vec<Member>,
     pub(super) composites: Vec<Composite>,
+    /// Strings and numbers that are not written as they stand.
+    pub(super) odd: Vec<u8>,
     /// Members of containers still open, in document order.
     open: Vec<Member>,
 }
@@ -78,6 +91,7 @@ impl<'a, 's> Scan<'a, 's> {
     pub(super) fn new(input: &'a [u8], shapes: &'s mut Shapes, tape: &'s mut Tape) -> Self {
         tape.members.clear();
         tape.composites.clear();
+        tape.odd.clear();
         tape.open.clear();
         Self { input, at: 0, spaces: 0, ended: Shapes::EMPTY, shapes, tape }
     }
@@ -125,16 +139,51 @@ impl<'a, 's> Scan<'a, 's> {
     fn value(&mut self, first: u8, depth: usize) -> Option<Piece> {
         let start = self.at;
         match first {
-            b'"' => self.at = string_end(self.input, start + 1)?.end,
+            b'"' => match string_end(self.input, start + 1) {
+                Some(found) => self.at = found.end,
+                None => return self.odd(start, depth),
+            },
             b'{' => return self.object(depth),
             b'[' => return self.array(depth),
-            b'-' | b'0'..=b'9' => self.at += number_len(&self.input[start..])?,
+            b'-' | b'0'..=b'9' => match number_len(&self.input[start..]) {
+                Some(len) => self.at += len,
+                None => return self.odd(start, depth),
+            },
             b't' => self.word(b"true")?,
             b'f' => self.word(b"false")?,
             b'n' => self.word(b"null")?,
             _ => return None,
         }
         Some(self.piece(start))
+    }
+
+    /// Reads a string or number the long way: what is odd about one value need not send the whole document there.
+    #[cold]
+    fn odd(&mut self, start: usize, depth: usize) -> Option<Piece> {
+        let rest = &self.input[start..];
+        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let len = match rest.first() {
+            // What may follow a value that is the whole document is the reader's affair.
+            _ if depth == 0 => return None,
+            Some(b'"') => string_len(rest)?,
+            _ => rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len()),
+        };
+        let node = read(&rest[..len]).ok()?;
+        match &node {
+            Node::String(_) => {}
+            // An infinite number cannot be said in text.
+            Node::Number(number) if number.is_integral() || number.as_f64().is_finite() => {}
+            _ => return None,
+        }
+        let first = self.tape.odd.len();
+        write_node(&mut self.tape.odd, &node);
+        self.at = start + len;
+        let composite = Composite {
+            first: u32::try_from(first).ok()?,
+            count: u32::try_from(self.tape.odd.len() - first).ok()?,
+            kind: Kind::Odd,
+        };
+        Some(self.add_composite(start, composite))
     }
 
     fn word(&mut self, word: &[u8]) -> Option<()> {
@@ -179,7 +228,7 @@ impl<'a, 's> Scan<'a, 's> {
         let first = self.tape.members.len();
         let open = &self.tape.open[base..];
         self.tape.members.extend(order.positions.iter().map(|position| open[usize::from(*position)]));
-        Some(self.composite(start, base, first, true))
+        Some(self.composite(start, base, first, Kind::Object))
     }
 
     fn array(&mut self, depth: usize) -> Option<Piece> {
@@ -203,14 +252,18 @@ impl<'a, 's> Scan<'a, 's> {
         }
         let first = self.tape.members.len();
         self.tape.members.extend_from_slice(&self.tape.open[base..]);
-        Some(self.composite(start, base, first, false))
+        Some(self.composite(start, base, first, Kind::Array))
     }
 
-    fn composite(&mut self, start: usize, base: usize, first: usize, is_object: bool) -> Piece {
+    fn composite(&mut self, start: usize, base: usize, first: usize, kind: Kind) -> Piece {
         let count = self.tape.members.len() - first;
         self.tape.open.truncate(base);
+        self.add_composite(start, Composite { first: first as u32, count: count as u32, kind })
+    }
+
+    fn add_composite(&mut self, start: usize, composite: Composite) -> Piece {
         let index = self.tape.composites.len() as u32;
-        self.tape.composites.push(Composite { first: first as u32, count: count as u32, is_object });
+        self.tape.composites.push(composite);
         Piece { composite: index, ..self.piece(start) }
     }
 

@@ -1,5 +1,6 @@
 //! Finds the end of a value in text that has been scanned before.
 
+use crate::data::json::envelope::string_len;
 use crate::data::json::fast::strings::string_end;
 
 /// Returns where the value ends that begins at a place. The text is one that the fast way has accepted: of any other
@@ -19,7 +20,11 @@ pub(in crate::data::json) fn value_end(text: &[u8], start: usize) -> usize {
 
 #[inline]
 fn text_end(text: &[u8], start: usize) -> usize {
-    string_end(text, start + 1).map_or(text.len(), |found| found.end)
+    match string_end(text, start + 1) {
+        Some(found) => found.end,
+        // Characters outside the BMP are written as escapes.
+        None => text.get(start..).and_then(string_len).map_or(text.len(), |len| start + len),
+    }
 }
 
 fn container_end(text: &[u8], start: usize) -> usize {
@@ -50,7 +55,9 @@ mod tests {
     fn every_kind_of_value_ends_where_it_ends() {
         let values = [
             r#""a\"],}b""#,
+            r#""\uD83D\uDE00\"}""#,
             "-12.5",
+            "1.0E-7",
             "true",
             "null",
             "[]",

@@ -51,6 +51,7 @@ fn ordinary_documents_take_the_fast_way() {
         r#"{"timestamp":"2025-01-01T12:00:00Z","level":"ERROR","status":200,"latency":0.25,"ok":true,"user":null}"#,
         r#" { "b" : [ 1 , 2.5 , "x" ] , "a" : { "y" : "é日" , "x" : -7 } } "#,
         r#"{"message":"a \"quoted\" word\n"}"#,
+        r#"{"z":"😀 \u0041\/","b":[1e5,0.30000000000000004,-0,007,1.50,"\ud83d"],"a":12345678901234567890}"#,
         "[]",
         "{}",
         "12",
@@ -64,9 +65,12 @@ fn ordinary_documents_take_the_fast_way() {
 
 #[test]
 fn fields_of_ordinary_objects_are_left_where_they_are() {
-    for text in
-        [r#"{"b":1,"a":"x"}"#, r#" { "b" : {} , "a" : [1,"}"] } "#, r#"{"b":{"y":1,"x":2},"a":[1, 2]}"#]
-    {
+    for text in [
+        r#"{"b":1,"a":"x"}"#,
+        r#" { "b" : {} , "a" : [1,"}"] } "#,
+        r#"{"b":{"y":1,"x":2},"a":[1, 2]}"#,
+        r#"{"b":1e5,"a":"\u0041 😀"}"#,
+    ] {
         let mut datum = schemaless_fields(&Bytes::from(text), &mut BytesMut::new()).unwrap();
         assert_eq!(datum.text_map_mut().map(|map| map.layout().entries().len()), Some(2), "{text}");
         check(text.as_bytes());
@@ -154,6 +158,27 @@ fn odd_documents_equal_the_slow_way() {
     ] {
         check(text.as_bytes());
     }
+    let odd = [
+        "1e5",
+        "1e999",
+        "1-2",
+        "1.",
+        "01",
+        "-",
+        "1e",
+        r#""\u12""#,
+        "\"😀",
+        r#""\"#,
+        r#""\ud83d\"#,
+        r#""\ud83d"#,
+        "\"\n\"",
+    ];
+    for odd in odd {
+        for frame in ["[#]", r#"{"b":#,"a":1}"#, r#"{"b": [#,#]}"#, "[#", "[#x]", "[#\"]"] {
+            check(frame.replace('#', odd).as_bytes());
+        }
+    }
+    check(b"[\"\xff\"]");
     check(b"\"\xff\"");
     check(b"{\"a\":\"\xc0\x80\xed\xa0\x80\"}");
     check(b"[\"\xf4\x90\x80\x80\",\"\xf0\x80\x80\x80\"]");
