@@ -30,6 +30,7 @@ mod preview;
 mod rebalance_storm;
 mod rest_differential;
 mod s3_aiven;
+mod s3_exactly_once;
 mod s3_formats;
 mod s3_offsets;
 mod s3_options;
