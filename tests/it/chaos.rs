@@ -97,6 +97,8 @@ struct Pair {
     topic: String,
     name: String,
     workers: [Sluice; 2],
+    /// Repeats the moments of the kills as `KILL_SEED`.
+    seed: u64,
     random: Rng,
     kills: usize,
 }
@@ -115,8 +117,7 @@ impl Pair {
             .ok()
             .and_then(|seed| seed.parse().ok())
             .unwrap_or_else(|| fastrand::u64(..));
-        println!("KILL_SEED={seed}");
-        Self { broker, topic, name, workers, random: Rng::with_seed(seed), kills: 0 }
+        Self { broker, topic, name, workers, seed, random: Rng::with_seed(seed), kills: 0 }
     }
 
     /// Returns the committed offsets of a topic, 0 where there is none.

@@ -34,7 +34,9 @@ const FLUSH_SIZE: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_random_moments_each_record_is_in_exactly_one_object_and_no_offset_is_committed_early() {
-    let mut random = random();
+    let seed = seed();
+    println!("KILL_SEED={seed}");
+    let mut random = Rng::with_seed(seed);
     let place = Arc::new(Place::new("killed", PARTITIONS).await);
     let produced = Arc::new(AtomicUsize::new(0));
     let stop = Arc::new(AtomicUsize::new(0));
@@ -76,7 +78,9 @@ async fn killed_at_random_moments_each_record_is_in_exactly_one_object_and_no_of
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_it_writes_avro_or_parquet_each_offset_is_in_exactly_one_object() {
     for format in [AVRO, PARQUET] {
-        let mut random = random();
+        let seed = seed();
+        println!("KILL_SEED={seed}");
+        let mut random = Rng::with_seed(seed);
         let place = Arc::new(Place::new("killed-format", PARTITIONS).await);
         let (produced, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let values = |_, first, count| (first..first + count).map(with_schema).collect();
@@ -119,11 +123,8 @@ async fn killed_while_it_writes_avro_or_parquet_each_offset_is_in_exactly_one_ob
 }
 
 /// `KILL_SEED` repeats a run; the moments of the kills then are the same, if not what the worker does until then.
-fn random() -> Rng {
-    let seed =
-        env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("KILL_SEED={seed}");
-    Rng::with_seed(seed)
+fn seed() -> u64 {
+    env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..))
 }
 
 /// Starts a worker with a sink of the topic.

@@ -53,6 +53,7 @@ async fn workers_killed_before_a_failing_s3_leave_each_offset_in_one_object_that
     server.create_bucket(BUCKET);
     let proxy = FaultS3::start(server.port());
     let mut pair = Pair::start("chaos-s3", |setup| setup.s3(&proxy.url())).await;
+    println!("KILL_SEED={}", pair.seed);
     let (client, large_client) = (pair.broker.client(), pair.broker.client());
 
     let (large, large_name) = (format!("{}-large", pair.topic), format!("{}-large", pair.name));
