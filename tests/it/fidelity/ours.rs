@@ -3,10 +3,12 @@
 use bytes::{Bytes, BytesMut};
 use connect_core::config::Props;
 use connect_core::converter::{Converter, ConverterRole, HeaderConverter};
-use connect_core::data::Datum;
+use connect_core::data::json::{schemaless_fields, write_value};
+use connect_core::data::{Datum, Value};
 use connect_core::error::ConnectError;
 use connect_core::plugin::{Factory, PluginInfo};
-use connect_core::transform::{Outcome, Position};
+use connect_core::record::ConnectRecord;
+use connect_core::transform::{Outcome, Position, Transform};
 use serde_json::Value as Json;
 
 use super::notation;
@@ -15,7 +17,8 @@ const TRANSFORMS: &str = "org.apache.kafka.connect.transforms.";
 
 /// A converter of either kind.
 pub(super) enum Side {
-    Data(Box<dyn Converter>),
+    /// As it is without transforms after it, and with some that change fields.
+    Data(Box<dyn Converter>, Box<dyn Converter>),
     Header(Box<dyn HeaderConverter>),
 }
 
@@ -32,9 +35,11 @@ impl Side {
         for plugin in plugins.iter().filter(|plugin| plugin.class == class) {
             match plugin.factory {
                 Factory::Converter(new) if role != ConverterRole::Header => {
-                    let mut converter = new();
+                    let (mut converter, mut lazy) = (new(), new());
                     converter.configure(&props, role).expect("valid settings");
-                    return Side::Data(converter);
+                    lazy.configure(&props, role).expect("valid settings");
+                    lazy.expect_field_changes();
+                    return Side::Data(converter, lazy);
                 }
                 Factory::HeaderConverter(new) if role == ConverterRole::Header => {
                     let mut converter = new();
@@ -49,15 +54,8 @@ impl Side {
 
     pub(super) fn write(&self, datum: &Datum) -> Result<Option<Bytes>, ConnectError> {
         match self {
-            Side::Data(converter) => converter.from_datum("t", datum),
+            Side::Data(converter, _) => converter.from_datum("t", datum),
             Side::Header(converter) => converter.from_connect_header("t", "h", datum),
-        }
-    }
-
-    fn read(&self, bytes: Option<&Bytes>) -> Result<Datum, ConnectError> {
-        match self {
-            Side::Data(converter) => converter.to_connect_data("t", None, bytes, &mut BytesMut::new()),
-            Side::Header(converter) => converter.to_connect_header("t", "h", bytes),
         }
     }
 
@@ -74,14 +72,28 @@ impl Side {
 
     /// Returns what is read of bytes.
     pub(super) fn shown(&self, bytes: Option<&Bytes>) -> String {
-        match self.read(bytes) {
-            Ok(datum) => {
-                let schema =
-                    datum.schema().map_or_else(|| "-".to_owned(), |schema| notation::show_schema(schema));
-                format!("{schema} {}", notation::show_value(&datum.value()))
+        match self {
+            Side::Data(converter, lazy) => {
+                let read = |converter: &dyn Converter| {
+                    show(converter.to_connect_data("t", None, bytes, &mut BytesMut::new()))
+                };
+                let shown = read(&**converter);
+                assert_eq!(read(&**lazy), shown, "in front of transforms: {bytes:?}");
+                shown
             }
-            Err(error) => error_text(&error),
+            Side::Header(converter) => show(converter.to_connect_header("t", "h", bytes)),
         }
+    }
+}
+
+fn show(read: Result<Datum, ConnectError>) -> String {
+    match read {
+        Ok(datum) => {
+            let schema =
+                datum.schema().map_or_else(|| "-".to_owned(), |schema| notation::show_schema(schema));
+            format!("{schema} {}", notation::show_value(&datum.value()))
+        }
+        Err(error) => error_text(&error),
     }
 }
 
@@ -101,21 +113,22 @@ fn run(plugins: &[PluginInfo], case: &Json) -> Result<String, ConnectError> {
     let class = format!("{TRANSFORMS}{}", case["class"].as_str().expect("a class"));
     let plugin = plugins.iter().find(|plugin| plugin.class == class).expect("a known class");
     let props = props(&case["config"]);
-    let mut record = notation::record(&case["record"]);
+    let record = notation::record(&case["record"]);
     let position = Position { kafka_offset: case["record"]["offset"].as_i64() };
     match plugin.factory {
         Factory::Transform(new) => {
             let mut transform = new();
             transform.configure(&props)?;
+            let (again, as_text) = (record.clone(), as_text(&record));
+            let shown = apply(&*transform, record, position);
             // The second record of a schema is changed by what was kept of the first.
-            let mut again = record.clone();
-            let outcome = transform.apply(&mut record, position)?;
-            transform.apply(&mut again, position)?;
-            assert_eq!(notation::show_record(&again), notation::show_record(&record), "{case}");
-            Ok(match outcome {
-                Outcome::Drop => "drop".to_owned(),
-                Outcome::Keep => notation::show_record(&record),
-            })
+            assert_eq!(apply(&*transform, again, position), shown, "{case}");
+            if let Some((text, decoded)) = as_text {
+                let expected = apply(&*transform, decoded, position);
+                assert_eq!(apply(&*transform, text.clone(), position), expected, "as text: {case}");
+                assert_eq!(apply(&*transform, text, position), expected, "as text again: {case}");
+            }
+            Ok(shown)
         }
         Factory::Predicate(new) => {
             let mut predicate = new();
@@ -124,6 +137,32 @@ fn run(plugins: &[PluginInfo], case: &Json) -> Result<String, ConnectError> {
         }
         _ => panic!("`{class}` is no transform"),
     }
+}
+
+fn apply(transform: &dyn Transform, mut record: ConnectRecord, position: Position) -> String {
+    match transform.apply(&mut record, position) {
+        Ok(Outcome::Keep) => notation::show_record(&record),
+        Ok(Outcome::Drop) => "drop".to_owned(),
+        Err(error) => error_text(&error),
+    }
+}
+
+/// Returns the record with key and value as JSON gives them: maps that are still text, and the same maps decoded.
+/// `None` when neither is a map without schema.
+fn as_text(record: &ConnectRecord) -> Option<(ConnectRecord, ConnectRecord)> {
+    let (mut as_text, mut decoded) = (record.clone(), record.clone());
+    let mut is_text = false;
+    for (text, decoded) in [(&mut as_text.key, &mut decoded.key), (&mut as_text.value, &mut decoded.value)] {
+        let mut json = Vec::new();
+        match &*decoded.value() {
+            value @ Value::Map(_) if decoded.schema().is_none() => write_value(&mut json, value),
+            _ => continue,
+        }
+        *text = schemaless_fields(&Bytes::from(json), &mut BytesMut::new()).expect("JSON");
+        *decoded = Datum::schemaless(text.value().into_owned());
+        is_text |= text.text_map_mut().is_some();
+    }
+    is_text.then_some((as_text, decoded))
 }
 
 fn props(json: &Json) -> Props {
