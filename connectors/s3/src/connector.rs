@@ -111,7 +111,11 @@ impl SinkConnector for S3SinkConnector {
     }
 
     fn alter_offsets(&self, props: &Props, offsets: &SinkOffsetChanges) -> Result<bool, ConnectError> {
-        commit::alter(props, offsets)
+        match self.dialect {
+            Dialect::Confluent => commit::alter(props, offsets),
+            // Its tasks go by the offsets of the consumer group alone.
+            Dialect::Aiven => Ok(false),
+        }
     }
 
     fn preview(
@@ -189,6 +193,14 @@ mod tests {
             ("s3.part.size", "1"),
         ];
         sink_contract(&plugin, &valid, bad, &Datum::schemaless(Value::string("x"))).await;
+    }
+
+    #[test]
+    fn offsets_of_a_sink_with_aivens_keys_are_those_of_its_group() {
+        let changes = SinkOffsetChanges::default();
+        let altered = S3SinkConnector::reading(Dialect::Aiven)
+            .alter_offsets(&props(&[("aws.s3.bucket.name", "bucket")]), &changes);
+        assert!(!altered.expect("nothing to set"));
     }
 
     #[tokio::test(start_paused = true)]
