@@ -59,6 +59,7 @@ bench: build services ## measure the worker against JVM Kafka Connect
 	cargo run --release --locked -p connect-tests --bin bench
 	cargo build --release --locked -p bench-worker
 	cargo run --release --locked -p connect-tests --bin bench -- chains
+	cargo run --release --locked -p connect-tests --bin bench -- sinks
 
 bench-fleet: build services ## measure three workers with 200 sinks, ours and JVM Kafka Connect's
 	cargo run --release --locked -p connect-tests --bin bench -- fleet

@@ -107,6 +107,28 @@ fn partition_of(number: u64) -> i32 {
     (number / 64 % crate::PARTITIONS as u64) as i32
 }
 
+/// The logs one after the other, as [`produce`] makes them.
+pub(crate) struct Logs {
+    number: u64,
+    random: fastrand::Rng,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self { number: 0, random: fastrand::Rng::with_seed(7) }
+    }
+}
+
+impl Logs {
+    /// Returns the next log.
+    pub(crate) fn next_line(&mut self) -> String {
+        let mut text = Vec::new();
+        Log::new(self.number, &mut self.random).write_json(&mut text);
+        self.number += 1;
+        String::from_utf8(text).expect("logs are text")
+    }
+}
+
 struct Log {
     timestamp: String,
     level: &'static str,

@@ -6,6 +6,7 @@
 //!
 //! `bench chains` measures converters and transforms in front of a sink that does nothing, ours and the JVM's;
 //! `bench chains sluice` ours alone.
+//! `bench sinks` measures the sinks for S3, Elasticsearch and Firehose; `bench sinks Parquet` those of that name.
 //! `bench fleet` and `bench fleet jvm` measure a group of three workers instead, with `SLUICE_BENCH_SINKS` sinks (200).
 #![expect(clippy::print_stdout, reason = "the benchmark's output is its result")]
 
@@ -15,6 +16,7 @@ mod floor;
 mod load;
 mod measure;
 mod paths;
+mod sinks;
 
 use std::env;
 
@@ -33,6 +35,8 @@ fn main() {
         [_, "floor", bootstrap, records] => {
             floor::consume(bootstrap, records.parse().expect("a number of records"));
         }
+        // What the sinks are compared with, in processes of their own as well.
+        [_, "alone", name] => sinks::measure_alone(name),
         // Fills a topic that exists already, for profiling one path by hand.
         [_, "produce", bootstrap, records] => {
             let records = records.parse().expect("a number of records");
@@ -53,8 +57,12 @@ fn measure(mode: &[&str]) {
         ["fleet"] => runtime.block_on(fleet::run(fleet::Kind::Sluice, sinks)),
         ["chains"] => runtime.block_on(chains::run(records, runs, true)),
         ["chains", "sluice"] => runtime.block_on(chains::run(records, runs, false)),
+        ["sinks"] => runtime.block_on(sinks::run(records, runs, "")),
+        ["sinks", wanted] => runtime.block_on(sinks::run(records, runs, wanted)),
         [] => runtime.block_on(run(records, runs)),
-        _ => panic!("`bench`, `bench chains`, `bench chains sluice`, `bench fleet` or `bench fleet jvm`"),
+        _ => panic!(
+            "`bench`, `bench chains`, `bench chains sluice`, `bench sinks`, `bench fleet` or `bench fleet jvm`"
+        ),
     }
 }
 

@@ -58,6 +58,17 @@ impl Meter {
     }
 }
 
+/// Returns how long the threads of a process have been waiting for a processor while they had work.
+pub(crate) fn starved_time(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process lives").flatten();
+    // Time on a processor and time in a queue for one, in nanoseconds.
+    let waits = threads.filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(waits.sum())
+}
+
 /// Returns the peak resident memory of a process in MiB.
 pub(crate) fn peak_mib(pid: u32) -> u64 {
     kib(pid, "VmHWM:") / 1_024

@@ -33,11 +33,21 @@ pub struct S3Server {
     process: Process,
     port: u16,
     folder: TempDir,
+    certificate: Option<PathBuf>,
 }
 
 impl S3Server {
     /// Starts a server without buckets.
     pub fn start() -> Self {
+        Self::start_as(false)
+    }
+
+    /// Starts a server that speaks HTTPS only; [`S3Server::certificate`] is to be trusted by its clients.
+    pub fn start_with_tls() -> Self {
+        Self::start_as(true)
+    }
+
+    fn start_as(has_tls: bool) -> Self {
         let folder = tempfile::Builder::new().prefix("s3").tempdir().expect("a temporary folder is made");
         let (data, side) = (folder.path().join("data"), folder.path().join("side"));
         for path in [&data, &side] {
@@ -46,16 +56,31 @@ impl S3Server {
         let port = free_port();
         let mut command = Command::new(versitygw());
         command.env("ROOT_ACCESS_KEY", ACCESS_KEY).env("ROOT_SECRET_KEY", SECRET_KEY);
-        command.args(["--port", &format!("127.0.0.1:{port}"), "--region", REGION, "posix", "--sidecar"]);
+        command.args(["--port", &format!("127.0.0.1:{port}"), "--region", REGION]);
+        let certificate = folder.path().join("certificate.pem");
+        if has_tls {
+            let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+            let key = folder.path().join("key.pem");
+            fs::write(&certificate, made.cert.pem()).expect("a file is written");
+            fs::write(&key, made.signing_key.serialize_pem()).expect("a file is written");
+            command.arg("--cert").arg(&certificate).arg("--key").arg(key);
+        }
+        command.args(["posix", "--sidecar"]);
         command.arg(side).arg(data);
         let mut process = Process::start("s3", &mut command, &folder.path().join("log"));
         process.await_port(port, START_LIMIT);
-        Self { process, port, folder }
+        Self { process, port, folder, certificate: has_tls.then_some(certificate) }
     }
 
-    /// Returns `http://host:port` of the server.
+    /// Returns the file of the server's certificate, if it speaks HTTPS.
+    pub fn certificate(&self) -> Option<&Path> {
+        self.certificate.as_deref()
+    }
+
+    /// Returns the server's address with its scheme.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// Returns the port of the server.
@@ -66,6 +91,11 @@ impl S3Server {
     /// Creates a bucket.
     pub fn create_bucket(&self, bucket: &str) {
         fs::create_dir(self.bucket_folder(bucket)).expect("the bucket is new");
+    }
+
+    /// Removes a bucket with its objects.
+    pub fn remove_bucket(&self, bucket: &str) {
+        fs::remove_dir_all(self.bucket_folder(bucket)).expect("the bucket is there");
     }
 
     /// Returns all objects of a bucket. Uploads that have not been completed are no objects.

@@ -88,6 +88,11 @@ impl SearchServer {
         self.api.url().to_owned()
     }
 
+    /// Returns the process id of the node.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Returns the node's port.
     pub fn port(&self) -> u16 {
         self.port

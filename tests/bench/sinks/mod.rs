@@ -1,0 +1,146 @@
+//! The sinks for object stores, search and Firehose: records per CPU-second of the worker, which alone is counted,
+//! beside what a compressor and a writer of columns take for the same records.
+
+mod alone;
+mod cases;
+mod node;
+mod stub;
+
+use std::time::Duration;
+
+use connect_tests::kafka::{Kafka, KafkaClient};
+use connect_tests::s3::S3Server;
+use connect_tests::sluice::Setup;
+use serde_json::{Value, json};
+
+use crate::load::{self, Shape};
+use crate::measure::{Figures, Meter};
+use crate::{PARTITIONS, paths};
+pub(crate) use alone::measure as measure_alone;
+use cases::{CASES, Case, Target};
+use stub::Stub;
+
+pub(crate) const PLAIN_TOPIC: &str = "bench_plain";
+const ENVELOPE_TOPIC: &str = "bench_schemas";
+/// Records of an object.
+pub(crate) const OBJECT_RECORDS: u64 = 10_000;
+/// Every partition then holds whole objects, so that every record is delivered.
+const STEP: u64 = 240_000;
+const BUCKET: &str = "bench";
+/// How long a worker rests after its start, so that what it does then is not counted.
+const REST: Duration = Duration::from_millis(500);
+
+/// Measures the cases whose names hold `wanted`, `runs` times each, in a new worker for each case.
+pub(crate) async fn run(records: u64, runs: u64, wanted: &str) {
+    let records = (records / STEP).max(1) * STEP;
+    let kafka = Kafka::start();
+    for (topic, shape) in [(PLAIN_TOPIC, Shape::Plain), (ENVELOPE_TOPIC, Shape::Envelope)] {
+        let is_used = CASES.iter().any(|case| case.topic == topic && case.is_wanted(wanted));
+        if is_used || (topic == PLAIN_TOPIC && node::NAME.contains(wanted)) {
+            kafka.client().create_topic(topic, PARTITIONS).await;
+            let bytes = load::produce(&kafka.bootstrap(), topic, shape, records);
+            println!("{topic}: {records} records of {} bytes, lz4, {PARTITIONS} partitions", bytes / records);
+        }
+    }
+    let mut rows: Vec<(&str, Vec<Figures>)> = Vec::new();
+    for case in CASES.iter().filter(|case| case.is_wanted(wanted)) {
+        rows.push((case.name, measure(&kafka, case, records, runs).await));
+    }
+    for name in alone::NAMES.into_iter().filter(|name| name.contains(wanted)) {
+        rows.push((name, alone::figures(name, runs)));
+    }
+    println!(
+        "\n{:<34}{:>14}{:>14}{:>14}{:>12}",
+        "", "cold rec/CPU-s", "best rec/CPU-s", "best rec/s", "peak MiB"
+    );
+    for (name, figures) in &rows {
+        let best = Figures::best(figures);
+        let peak = figures.iter().map(|figure| figure.peak_mib).max().unwrap_or(0);
+        println!(
+            "{name:<34}{:>14.0}{:>14.0}{:>14.0}{peak:>12}",
+            figures[0].per_cpu_second(),
+            best.per_cpu_second(),
+            best.per_second()
+        );
+    }
+    compare(&rows);
+    if node::NAME.contains(wanted) {
+        node::measure(&kafka, records).await;
+    }
+}
+
+/// Prints how the sinks stand to what they cannot be faster than.
+fn compare(rows: &[(&str, Vec<Figures>)]) {
+    let best = |name: &str| {
+        let row = rows.iter().find(|(row, _)| *row == name)?;
+        Some(Figures::best(&row.1).per_cpu_second())
+    };
+    for (name, alone) in cases::COMPARED {
+        if let (Some(sink), Some(alone_best)) = (best(name), best(alone)) {
+            println!("{name}: {:.0} % of {alone}", 100.0 * sink / alone_best);
+        }
+    }
+}
+
+async fn measure(kafka: &Kafka, case: &Case, records: u64, runs: u64) -> Vec<Figures> {
+    let client = kafka.client();
+    let (server, url) = match case.target {
+        Target::S3(_) => with_url(S3Server::start()),
+        Target::SecureS3(_) => with_url(S3Server::start_with_tls()),
+        Target::Search => (None, Stub::start(stub::search).url()),
+        Target::Firehose => (None, Stub::start(stub::firehose).url()),
+    };
+    let mut setup = Setup::new(&kafka.bootstrap()).s3(&url);
+    if let Some(certificate) = server.as_ref().and_then(S3Server::certificate) {
+        setup = setup.variable("SSL_CERT_FILE", &certificate.display().to_string());
+    }
+    let sluice = setup.start().await;
+    let mut figures = Vec::new();
+    for run in 0..runs {
+        // Each run has a bucket and a consumer group of its own.
+        let (name, bucket) = (format!("{}-{run}", case.slug()), format!("{BUCKET}-{run}"));
+        if let Some(server) = &server {
+            server.create_bucket(&bucket);
+        }
+        let config = case.config(&url, &bucket);
+        tokio::time::sleep(REST).await;
+        let meter = Meter::start(sluice.pid());
+        paths::create(&sluice.url(), &name, &config).await;
+        await_committed(&client, &name, case.topic, records).await;
+        figures.push(meter.stop(records));
+        paths::delete(&sluice.url(), &name).await;
+        if let Some(server) = &server {
+            server.remove_bucket(&bucket);
+        }
+    }
+    figures
+}
+
+fn with_url(server: S3Server) -> (Option<S3Server>, String) {
+    let url = server.url();
+    (Some(server), url)
+}
+
+/// Waits until the group of a connector has committed so many records.
+async fn await_committed(client: &KafkaClient, connector: &str, topic: &str, records: u64) {
+    let group = format!("connect-{connector}");
+    let committed = || client.committed(&group, topic, PARTITIONS);
+    paths::await_count(records, || committed().into_iter().flatten().map(i64::unsigned_abs).sum()).await;
+}
+
+/// Returns a configuration with members of another in place of its own.
+fn with(mut config: Value, more: Value) -> Value {
+    let more = more.as_object().cloned().unwrap_or_default();
+    config.as_object_mut().expect("an object").extend(more);
+    config
+}
+
+/// Returns what the configurations of all sinks have in common.
+fn sink(topic: &str, class: &str) -> Value {
+    json!({
+        "connector.class": class, "tasks.max": "1", "topics": topic,
+        "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+        "value.converter.schemas.enable": (topic == ENVELOPE_TOPIC).to_string(),
+    })
+}
