@@ -50,7 +50,7 @@ const MEMBERS: [(&str, &str); 8] = [
 fn transform((class, settings): Step) -> Box<dyn Transform> {
     let registry = Registry::new(connector_transforms::plugins());
     let class = format!("org.apache.kafka.connect.transforms.{class}");
-    let plugin = registry.find(&[PluginKind::Transformation], &class).ok().expect("a known class");
+    let plugin = registry.find(&[PluginKind::Transformation], &class).expect("a known class");
     let Factory::Transform(make) = plugin.factory else { unreachable!("looked up by kind") };
     let mut transform = make();
     let props: Props = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();

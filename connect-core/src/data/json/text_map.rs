@@ -72,7 +72,10 @@ impl TextLayout {
 pub struct TextMap {
     text: Bytes,
     layout: Arc<TextLayout>,
-    // Behind a pointer: nearly no map has any, and every record has room for one of these.
+    #[expect(
+        clippy::box_collection,
+        reason = "nearly no map has any, and every record has room for one of these"
+    )]
     own: Option<Box<Vec<Value>>>,
 }
 
