@@ -138,9 +138,11 @@ connect_core::config! {
         flush_size: i32 = "flush.size", High, group "Connector";
         /// Bytes of records of a topic partition, before compression, after which its files are closed and written, beside `flush.size`. 0 is no bound.
         rotate_bytes: i64 = "sluice.rotate.size.bytes", Medium, default "0", valid Validator::AtLeast(0), group "Connector";
+        /// Time without a record of a topic partition after which its open files are closed and written, in milliseconds by the wall clock. 0 is never. Delivery is at least once then, unless `sluice.s3.exactly.once` is true.
+        rotate_idle_ms: i64 = "sluice.rotate.idle.ms", Medium, default "0", valid Validator::AtLeast(0), group "Connector";
         /// Time by record timestamps after which files are closed, in milliseconds; needs a time-based partitioner. −1 is never.
         rotate_interval_ms: i64 = "rotate.interval.ms", High, default "-1", group "Connector";
-        /// Wall-clock interval, aligned to midnight in `timezone`, after which files are closed, in milliseconds; delivery is at least once then. −1 is never.
+        /// Wall-clock interval, aligned to midnight in `timezone`, after which files are closed, in milliseconds; delivery is at least once then, unless `sluice.s3.exactly.once` is true. −1 is never.
         rotate_schedule_interval_ms: i64 = "rotate.schedule.interval.ms", Medium, default "-1", group "Connector";
         /// Whether a commit record for each topic partition in the bucket makes delivery exactly once however files are closed. It needs a store with conditional writes. Objects become visible one request later than without.
         exactly_once: bool = "sluice.s3.exactly.once", Medium, default "false", group "Connector";

@@ -133,6 +133,7 @@ impl Settings {
                         grouping: None,
                         flush_size: i64::from(config.flush_size),
                         schedule,
+                        idle_ms: positive(config.rotate_idle_ms),
                         rotate_on_partition_change: config.rotate_on_partition_change,
                         max_open_files: usize::try_from(config.max_open_files).ok().filter(|most| *most > 0),
                         rotate_bytes: usize::try_from(config.rotate_bytes).ok().filter(|most| *most > 0),

@@ -183,7 +183,7 @@ impl Work {
     /// # Errors
     /// Fatal when an upload was refused for good; retriable when the task is told to stop while it waits.
     pub(crate) async fn end_put(&mut self) -> Result<(), ConnectError> {
-        if self.rules.schedule.is_some() {
+        if self.rules.schedule.is_some() || self.rules.idle_ms.is_some() {
             let now_ms = self.context.clock.wall_ms();
             let is_due = |assigned: &Assigned| assigned.writer.due_ms().is_some_and(|due| now_ms >= due);
             let due: Vec<TopicPartition> = self

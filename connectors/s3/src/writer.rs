@@ -48,6 +48,8 @@ pub(crate) struct PartitionWriter {
     next: i64,
     base_ms: Option<i64>,
     scheduled_ms: Option<i64>,
+    /// When a record was taken last.
+    touched_ms: i64,
     next_body: u64,
     /// Size of the fullest buffer when files were closed last.
     usual_size: usize,
@@ -76,6 +78,7 @@ impl PartitionWriter {
             next: 0,
             base_ms: None,
             scheduled_ms,
+            touched_ms: now_ms,
             next_body: 0,
             usual_size: 0,
             memo: TimeMemo::default(),
@@ -91,7 +94,8 @@ impl PartitionWriter {
 
     /// Returns when the wall clock closes the open files; `None` if it does not.
     pub(crate) fn due_ms(&self) -> Option<i64> {
-        self.scheduled_ms.filter(|_| self.records > 0)
+        let idle_ms = self.rules.idle_ms.map(|idle_ms| self.touched_ms.saturating_add(idle_ms));
+        self.scheduled_ms.into_iter().chain(idle_ms).min().filter(|_| self.records > 0)
     }
 
     /// Returns the bytes held in buffers.
@@ -152,6 +156,7 @@ impl PartitionWriter {
             self.current = slot;
             self.records += 1;
             self.next = record.offset + 1;
+            self.touched_ms = now_ms;
             if self.is_full(slot) {
                 let event = Some(Event::Rotated(self.rotate(now_ms)?));
                 return Ok(Progress { taken: position + 1, event });

@@ -88,6 +88,7 @@ fn rules(grouping: Grouping, output: Output, rotate_bytes: Option<usize>) -> Rul
         flush_size: i64::MAX,
         rotate_interval_ms: None,
         schedule: None,
+        idle_ms: None,
         rotate_on_partition_change: false,
         max_open_files: None,
         rotate_bytes,

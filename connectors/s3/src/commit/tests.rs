@@ -109,10 +109,10 @@ fn name(offset: i64) -> String {
     format!("t/partition=0/t+0+{offset:010}.json")
 }
 
-fn objects(files: &[std::ops::Range<i64>]) -> BTreeMap<String, String> {
-    let lines =
-        |range: &std::ops::Range<i64>| range.clone().map(|offset| format!("\"{offset}\"\n")).collect();
-    files.iter().map(|range| (name(range.start), lines(range))).collect()
+/// Returns the objects of records from the first to before the second offset of each pair.
+fn objects(files: &[(i64, i64)]) -> BTreeMap<String, String> {
+    let lines = |first: i64, end: i64| (first..end).map(|offset| format!("\"{offset}\"\n")).collect();
+    files.iter().map(|(first, end)| (name(*first), lines(*first, *end))).collect()
 }
 
 fn state(store: &FakeStore) -> CommitRecord {
@@ -131,7 +131,7 @@ async fn objects_become_visible_after_the_record_names_them() {
     rig.put(2..4).await;
     assert_eq!(rig.commit(4).await, Some(3));
     assert_eq!(store.take_calls(), [Create, Part, Write, Complete, Write]);
-    assert_eq!(store.objects(), objects(&[0..3]));
+    assert_eq!(store.objects(), objects(&[(0, 3)]));
     let record = state(&store);
     assert_eq!((record.epoch, record.offset, record.objects), (1, Some(3), vec![]));
 }
@@ -148,7 +148,7 @@ async fn what_was_decided_is_finished_by_the_next_owner_who_reads_on_behind_it()
 
     let mut rig = Rig::ready(&store, None, &[]).await;
     assert_eq!(rig.rewinds(), [3], "the group has no offset, the record has");
-    assert_eq!(store.objects(), objects(&[0..3]));
+    assert_eq!(store.objects(), objects(&[(0, 3)]));
     assert_eq!(rig.commit(3).await, Some(3));
     let record = state(&store);
     assert_eq!((record.epoch, record.offset, record.objects), (2, Some(3), vec![]));
@@ -165,7 +165,7 @@ async fn owner_that_was_replaced_makes_nothing_visible_and_claims_again() {
     assert_eq!(store.objects(), BTreeMap::new());
     new.put(0..3).await;
     assert_eq!(new.commit(3).await, Some(3));
-    assert_eq!(store.objects(), objects(&[0..3]));
+    assert_eq!(store.objects(), objects(&[(0, 3)]));
     // Should the old one be the partition's owner after all, it goes on from the record.
     old.handle.take();
     old.clock.advance(Duration::from_secs(1));
@@ -174,7 +174,7 @@ async fn owner_that_was_replaced_makes_nothing_visible_and_claims_again() {
     assert_eq!(state(&store).epoch, 3);
     new.put(3..6).await;
     assert_eq!(new.commit(6).await, None, "now the new one is cut off");
-    assert_eq!(store.objects(), objects(&[0..3]));
+    assert_eq!(store.objects(), objects(&[(0, 3)]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,7 +185,7 @@ async fn lost_answers_are_found_out() {
     let mut rig = Rig::ready(&store, None, &[]).await;
     rig.put(0..3).await;
     assert_eq!(rig.commit(3).await, Some(3));
-    assert_eq!(store.objects(), objects(&[0..3]));
+    assert_eq!(store.objects(), objects(&[(0, 3)]));
     assert_eq!(state(&store).epoch, 1, "the owner knew its own writes again");
 }
 
@@ -244,7 +244,7 @@ async fn object_that_is_neither_there_nor_can_be_made_fails_the_task_until_someo
     let mut rig = Rig::ready(&store, Some(0), &[]).await;
     rig.put(0..3).await;
     assert_eq!(rig.commit(3).await, Some(3));
-    assert_eq!(store.objects(), objects(&[0..3]));
+    assert_eq!(store.objects(), objects(&[(0, 3)]));
 }
 
 async fn alter(store: &Arc<FakeStore>, offset: Option<i64>) {
@@ -266,7 +266,7 @@ async fn offsets_set_from_outside_set_the_record_and_cut_off_tasks_still_running
     assert_eq!(store.record("_commits/contract/never/0.json"), None, "its group's offset says enough");
     rig.put(3..6).await;
     assert_eq!(rig.commit(6).await, None, "where the record stands is not known");
-    assert_eq!(store.objects(), objects(&[0..3]), "the task was cut off");
+    assert_eq!(store.objects(), objects(&[(0, 3)]), "the task was cut off");
     drop(rig);
     alter(&store, None).await;
     assert_eq!(state(&store).offset, None);
@@ -305,7 +305,7 @@ async fn records_that_are_in_objects_are_not_written_again() {
     assert_eq!(rig.commit(3).await, Some(3), "committed in the record, whatever the group says");
     rig.put(3..10).await;
     assert_eq!(rig.commit(10).await, Some(10));
-    assert_eq!(store.objects(), objects(&[0..3, 3..6, 6..8, 8..10]));
+    assert_eq!(store.objects(), objects(&[(0, 3), (3, 6), (6, 8), (8, 10)]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -346,7 +346,7 @@ async fn log_that_was_made_anew_is_written_from_its_beginning() {
     assert_eq!(rig.rewinds(), [0], "now it is sure");
     rig.put(0..3).await;
     assert_eq!(rig.commit(3).await, Some(3));
-    assert_eq!(store.objects(), objects(&[4..7, 0..3]));
+    assert_eq!(store.objects(), objects(&[(4, 7), (0, 3)]));
     assert_eq!(state(&store).offset, Some(3));
 }
 
@@ -376,6 +376,24 @@ async fn all_files_of_a_rotation_are_one_commit() {
     Rig::ready(&store, None, &extra).await;
     assert_eq!(store.objects_count(), 2);
     assert_eq!(store.tags(&name(0)), ["startOffset=0", "endOffset=2", "recordCount=3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_without_a_new_record_are_closed_after_a_while_and_not_before() {
+    let store = Arc::new(FakeStore::default());
+    let mut rig = Rig::ready(&store, None, &[("flush.size", "100"), ("sluice.rotate.idle.ms", "2000")]).await;
+    rig.put(0..1).await;
+    rig.clock.advance(Duration::from_millis(1_500));
+    rig.put(1..2).await;
+    assert_eq!(rig.task.next_wakeup_ms(), Some(2_000));
+    rig.clock.advance(Duration::from_millis(1_999));
+    rig.put(0..0).await;
+    assert_eq!(rig.commit(2).await, None);
+    rig.clock.advance(Duration::from_millis(1));
+    rig.put(0..0).await;
+    assert_eq!(rig.commit(2).await, Some(2));
+    assert_eq!(store.objects(), objects(&[(0, 2)]));
+    assert_eq!(rig.task.next_wakeup_ms(), None, "nothing is open");
 }
 
 #[tokio::test(start_paused = true)]

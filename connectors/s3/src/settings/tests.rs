@@ -169,6 +169,12 @@ fn what_is_not_built_is_refused_by_name() {
         (&[("s3.object.tagging.key.value.pairs", "a")], &["s3.object.tagging.key.value.pairs"]),
         (&[("s3.proxy.url", "socks5://p:1")], &["s3.proxy.url"]),
         (&[("sluice.rotate.size.bytes", "-1")], &["sluice.rotate.size.bytes"]),
+        (&[("sluice.rotate.idle.ms", "-1")], &["sluice.rotate.idle.ms"]),
+        (&[("sluice.s3.commits.dir", "")], &["sluice.s3.commits.dir"]),
+        (
+            &[("sluice.s3.exactly.once", "true"), ("sluice.s3.commits.dir", "topics/commits")],
+            &["sluice.s3.commits.dir"],
+        ),
         (
             &[("partitioner.class", "io.sluice.connect.s3.TemplatePartitioner")],
             &["sluice.partition.template"],

@@ -57,6 +57,8 @@ pub(crate) struct Rules {
     pub(crate) flush_size: i64,
     pub(crate) rotate_interval_ms: Option<i64>,
     pub(crate) schedule: Option<(i64, TimeZone)>,
+    /// Time without a record after which files are closed, in milliseconds.
+    pub(crate) idle_ms: Option<i64>,
     pub(crate) rotate_on_partition_change: bool,
     pub(crate) max_open_files: Option<usize>,
     /// Bytes of records after which files are closed.
