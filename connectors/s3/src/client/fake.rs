@@ -56,6 +56,8 @@ struct State {
     is_conditional: bool,
     next_upload: u64,
     next_version: u64,
+    /// Conditional writes that are still such; after them every write is carried out.
+    conditional_left: Option<u32>,
     next_chance: u32,
     /// The clock of the store.
     now_s: i64,

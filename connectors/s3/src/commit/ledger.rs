@@ -25,6 +25,9 @@ const MAX_RACES: usize = 8;
 /// How often an object is looked for whose upload is gone: the store may just be making it.
 const MAX_LOOKS: usize = 4;
 
+/// The tag of no record.
+const NO_TAG: &str = "\"00000000000000000000000000000000\"";
+
 /// The way to the record of one partition.
 #[derive(Clone)]
 pub(crate) struct Ledger {
@@ -78,6 +81,9 @@ impl Ledger {
     /// took over meanwhile.
     pub(crate) async fn claim(&self, start: Start) -> Result<Claim, UploadError> {
         let mut claim = self.take_over().await?;
+        if claim.record.epoch == 1 {
+            self.check_store(&claim.record).await?;
+        }
         if !claim.record.objects.is_empty() {
             match (self.finish(&claim.record).await, start) {
                 (Err(UploadError::Fatal(error)), Start::At(_)) => {
@@ -147,6 +153,33 @@ impl Ledger {
         }
         let text = format!("claiming `{}`: others claim it too", self.place.partition);
         Err(UploadError::Again(ConnectError::retriable(text)))
+    }
+
+    /// Makes sure that the store refuses writes whose condition does not hold: some know one kind of condition, or
+    /// none, and carry them out all the same.
+    async fn check_store(&self, record: &CommitRecord) -> Result<(), UploadError> {
+        let text = Bytes::from(record.to_text());
+        for condition in [Condition::Absent, Condition::Is(NO_TAG.to_owned())] {
+            let call = || async {
+                match self.uploader.store.write_if(&self.place.key, text.clone(), &condition).await {
+                    Ok(_) => Ok(false),
+                    Err(error) if error.fault() == Fault::Exists => Ok(true),
+                    Err(error) => Err(error),
+                }
+            };
+            if !self.attempt("checking commit record", &self.place.key, call).await? {
+                let header = match condition {
+                    Condition::Absent => "If-None-Match",
+                    Condition::Is(_) => "If-Match",
+                };
+                return Err(UploadError::Fatal(ConnectError::fatal(format!(
+                    "checking bucket `{}`: its store ignores `{header}`, so that `sluice.s3.exactly.once` cannot be \
+                     kept; set it to false, or use a store with conditional writes",
+                    self.uploader.bucket
+                ))));
+            }
+        }
+        Ok(())
     }
 
     async fn write(&self, claim: &mut Claim, next: CommitRecord) -> Result<(), UploadError> {

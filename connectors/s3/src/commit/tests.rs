@@ -125,7 +125,7 @@ async fn objects_become_visible_after_the_record_names_them() {
     let store = Arc::new(FakeStore::default());
     let mut rig = Rig::ready(&store, None, &[]).await;
     use Call::*;
-    assert_eq!(store.take_calls(), [Head, Read, Write, List]);
+    assert_eq!(store.take_calls(), [Head, Read, Write, Write, Write, List], "the store is checked once");
     rig.put(0..2).await;
     assert_eq!(rig.commit(2).await, None, "nothing is closed yet");
     rig.put(2..4).await;
@@ -403,6 +403,22 @@ async fn record_that_cannot_be_read_fails_the_task() {
     let mut rig = Rig::start(&store, None, &[]).await;
     let error = rig.settle().await.expect_err("nothing is known");
     assert!(error.to_string().starts_with("reading commit record `_commits/contract/t/0.json`: "), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn store_that_ignores_conditions_is_refused() {
+    for (known, header) in [(1, "If-None-Match"), (2, "If-Match")] {
+        let store = Arc::new(FakeStore::unconditional_after(known));
+        let mut rig = Rig::start(&store, None, &[]).await;
+        let error = rig.settle().await.expect_err("nothing can be promised");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "checking bucket `b`: its store ignores `{header}`, so that `sluice.s3.exactly.once` cannot be \
+                 kept; set it to false, or use a store with conditional writes"
+            )
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

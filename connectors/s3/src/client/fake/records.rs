@@ -22,6 +22,13 @@ impl FakeStore {
         state.records.insert(key.to_owned(), Record { body: text.to_owned().into(), version, modified_s });
     }
 
+    /// Returns a store that knows conditions of so many writes, and carries out all after them.
+    pub(crate) fn unconditional_after(writes: u32) -> Self {
+        let store = Self::default();
+        store.lock().conditional_left = Some(writes);
+        store
+    }
+
     /// Returns another number in 0..1 with each call.
     pub(crate) fn chance(&self) -> f64 {
         let mut state = self.lock();
@@ -58,7 +65,15 @@ impl RecordStore for FakeStore {
                 Condition::Absent => known.is_none(),
                 Condition::Is(tag) => known.as_ref() == Some(tag),
             };
-            if !holds {
+            let is_conditional = match &mut state.conditional_left {
+                None => true,
+                Some(left) => {
+                    let is_conditional = *left > 0;
+                    *left = left.saturating_sub(1);
+                    is_conditional
+                }
+            };
+            if !holds && is_conditional {
                 return Err(answer("PreconditionFailed", 412));
             }
             state.next_version += 1;
