@@ -16,3 +16,8 @@ pub mod shutdown;
 pub mod stores;
 pub mod task;
 pub mod worker;
+
+/// Tests of what strangers send say how much memory it may take.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: connect_core::testkit::CountingAllocator = connect_core::testkit::CountingAllocator;

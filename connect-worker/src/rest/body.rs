@@ -255,6 +255,8 @@ pub(crate) fn chained(message: String, chain: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use connect_core::testkit::{MemoryBound, damaged, fuzz_settings};
+
     use super::*;
 
     #[test]
@@ -279,5 +281,28 @@ mod tests {
         let chain = "(through reference chain: org.apache.kafka.connect.runtime.rest.entities.\
                      CreateConnectorRequest[\"config\"]->java.util.LinkedHashMap[\"a\"])";
         assert!(text.ends_with(chain), "{text}");
+    }
+
+    #[test]
+    fn damaged_bodies_take_memory_in_proportion() {
+        let samples: [&[u8]; 4] = [
+            br#"{"name":"c","config":{"connector.class":"X","topics":"t","n":1},"initial_state":"STOPPED"}"#,
+            br#"{"connector.class":"X","tasks.max":"2","file":null}"#,
+            br#"{"offsets":[{"partition":{"a":[1,{"b":null}]},"offset":{"c":2.5}},{"partition":null}]}"#,
+            br#"[{"a":"1"},{"b":null}]"#,
+        ];
+        let (mut rng, cases) = fuzz_settings("REST bodies", 3_000);
+        let mut bound = MemoryBound::new("REST bodies", 512, 256 * 1024);
+        for _ in 0..cases {
+            let sample = samples[rng.usize(0..samples.len())];
+            let body = damaged(&mut rng, sample, 0);
+            // Whatever they answer, together as alone: one is dropped before the next begins.
+            bound.check(&body, || {
+                create(&body).ok();
+                props(&body).ok();
+                offsets(&body).ok();
+                task_configs(&body).ok();
+            });
+        }
     }
 }
