@@ -356,9 +356,8 @@ fn comparable(values: &[Option<String>], member: &Member) -> Vec<String> {
         }
         shown.push(value.to_string());
     }
-    // A tombstone may be written twice by a leader that does not see its own before the next round, and the end of a
-    // task with a newer generation.
-    shown.dedup_by(|next, last| next == last && (next == "-" || next.contains("UNASSIGNED")));
+    // A tombstone may be written twice by a leader that does not see its own before the next round.
+    shown.dedup_by(|next, last| next == last && next == "-");
     shown
 }
 

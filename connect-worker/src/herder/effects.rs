@@ -191,6 +191,9 @@ impl Herder {
             return;
         }
         match report {
+            // `on_task_stopped` says it, once, when everything of the task has ended (`WorkerTask.doClose`).
+            TaskReport::State { state: TaskState::Unassigned, .. }
+                if matches!(slot.phase, Phase::Stopping) => {}
             TaskReport::State { state, trace } => {
                 slot.has_failed = state == TaskState::Failed;
                 let status = self.status_of(&id.connector, state.into(), trace);

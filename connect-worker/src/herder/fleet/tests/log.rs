@@ -119,11 +119,20 @@ impl ConfigStore for FollowedLog {
 
 /// States that all workers see at once.
 #[derive(Clone, Default)]
-pub(super) struct SharedStatus(Arc<Mutex<MemoryStatusStore>>);
+pub(super) struct SharedStatus {
+    store: Arc<Mutex<MemoryStatusStore>>,
+    /// What was written about tasks.
+    written: Arc<Mutex<Vec<String>>>,
+}
 
 impl SharedStatus {
     fn with<T>(&self, body: impl FnOnce(&mut MemoryStatusStore) -> T) -> T {
-        body(&mut self.0.lock().expect("unpoisoned"))
+        body(&mut self.store.lock().expect("unpoisoned"))
+    }
+
+    /// Returns what was written about tasks since the last call, in order.
+    pub(super) fn take_written(&self) -> Vec<String> {
+        std::mem::take(&mut self.written.lock().expect("unpoisoned"))
     }
 }
 
@@ -137,6 +146,8 @@ impl StatusStore for SharedStatus {
     }
 
     fn put_task(&mut self, connector: &Arc<str>, task: u32, status: Option<Status>) {
+        let state = status.as_ref().map_or("none", |status| status.state.name());
+        self.written.lock().expect("unpoisoned").push(format!("{connector}-{task} {state}"));
         self.with(|store| store.put_task(connector, task, status));
     }
 

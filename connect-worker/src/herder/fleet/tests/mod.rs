@@ -210,6 +210,26 @@ async fn eager_groups_stop_everything_for_a_round_and_start_it_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_a_task_is_written_once() {
+    let mut town = Town::new(GroupProtocol::Sessioned);
+    let one = town.start();
+    create(&[&one], "c", &[("tasks", "1")]).await.expect("created");
+    town.settles(|placed| placed.len() == 1).await;
+    assert_eq!(town.status.take_written(), ["c-0 RUNNING"]);
+    one.handle.restart_task("c".to_owned(), 0).await.expect("restarted");
+    town.settles(|placed| placed.len() == 1 && town.starts("c") == 2).await;
+    assert_eq!(town.status.take_written(), ["c-0 UNASSIGNED", "c-0 RUNNING"]);
+    one.handle.stop("c".to_owned()).await.expect("stopped");
+    town.settles(BTreeMap::is_empty).await;
+    let mut written = town.status.take_written();
+    // The leader removes the state beside, before or after.
+    written.retain(|line| line != "c-0 none");
+    assert_eq!(written, ["c-0 UNASSIGNED"]);
+    assert_eq!(one.stop().await.abandoned, 0);
+    assert_eq!(town.status.take_written(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_say_who_can_do_them() {
     let mut town = Town::new(GroupProtocol::Sessioned);
     let one = town.start();

@@ -82,6 +82,7 @@ impl TaskSpawner for TownTasks {
             }
             // Ending takes its time.
             tokio::time::sleep(STOP_TIME).await;
+            control.report_state(TaskState::Unassigned, None);
             let mut registry = registry.lock().expect("unpoisoned");
             if let Some(running) = registry.running.get_mut(&id)
                 && let Some(index) = running.iter().position(|name| *name == worker)
