@@ -7,7 +7,7 @@ use connect_core::data::{Datum, Map, Schema, SchemaBuilder, SchemaRef, Struct, T
 use connect_core::error::ConnectError;
 use connect_core::headers::Headers;
 use connect_core::record::SinkRecord;
-use connector_avro::schema::Avro;
+use connector_avro::schema::{Avro, Kind};
 
 use super::{Envelope, OutputField};
 
@@ -165,7 +165,7 @@ impl Wrapper {
     }
 }
 
-/// Takes Connect's name away from the record that is made here: Aiven's has none.
+/// Takes Connect's name, and the defaults of optional fields, away from the record that is made here: Aiven's has none.
 pub(crate) fn strip_own_name(avro: Arc<Avro>) -> Arc<Avro> {
     let is_own = |name: &serde_json::Value| name.as_str().is_some_and(|name| OWN_NAMES.contains(&name));
     if !avro.props.get(NAME_PROPERTY).is_some_and(is_own) {
@@ -173,6 +173,9 @@ pub(crate) fn strip_own_name(avro: Arc<Avro>) -> Arc<Avro> {
     }
     let mut own = Arc::unwrap_or_clone(avro);
     own.props.shift_remove(NAME_PROPERTY);
+    if let Kind::Record(record) = &mut own.kind {
+        record.fields.iter_mut().for_each(|field| field.default = None);
+    }
     Arc::new(own)
 }
 
