@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn offsets_above_what_was_read_or_of_foreign_partitions_are_ignored() {
-        let mut state = reading_two_partitions();
+        let state = reading_two_partitions();
         assert_eq!(state.accept(&offsets(&[(0, 21), (7, 1)])), None);
         assert_eq!(state.accept(&offsets(&[(0, 15), (7, 1)])), Some(offsets(&[(0, 15), (1, 5)])));
     }
