@@ -24,8 +24,8 @@ pub(crate) struct Write {
 /// Until when a write that failed is tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Rule {
-    /// While its generation lasts and its entry is the same.
-    State { entry: u64, generation: i32, safe: Option<Status> },
+    /// While the entry is the same and no newer owner has spoken; a deletion only while its generation lasts.
+    State { entry: u64, generation: i32, status: Option<Status> },
     /// While nothing newer was written for the key.
     Topic,
 }
@@ -153,13 +153,16 @@ impl StatusCache {
                 };
             }
         };
-        let (Rule::State { entry: id, generation, safe }, Some(entry)) = (&write.rule, entry) else {
+        let (Rule::State { entry: id, generation, status }, Some(entry)) = (&write.rule, entry) else {
             return false;
         };
-        entry.id == *id
-            && entry.last_write == write.sequence
-            && self.generation == *generation
-            && safe.as_ref().is_none_or(|status| entry.is_safe(status))
+        // A task may run on from one generation into the next, and says so only once: unlike in Kafka Connect its
+        // state outlives the generation in which it could not be stored.
+        let is_wanted = match status {
+            Some(status) => entry.is_safe(status),
+            None => self.generation == *generation,
+        };
+        entry.id == *id && entry.last_write == write.sequence && is_wanted
     }
 
     /// Takes in a record of the topic. Returns why one that is not understood is skipped.
@@ -279,7 +282,7 @@ fn rule_of(entry: &mut Entry, sequence: u64, generation: i32, status: Option<&St
         return None;
     }
     entry.last_write = sequence;
-    Some(Rule::State { entry: entry.id, generation, safe: safe.cloned() })
+    Some(Rule::State { entry: entry.id, generation, status: status.cloned() })
 }
 
 #[cfg(test)]

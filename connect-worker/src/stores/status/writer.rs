@@ -17,6 +17,9 @@ use crate::stores::status::cache::Write;
 /// The Java client's `retry.backoff.ms`.
 const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 
+/// Pause before a record that was refused is sent again: someone may have given the right that is missing.
+const REFUSED_BACKOFF: Duration = Duration::from_secs(10);
+
 /// Where the records go.
 pub(super) trait StatusLog: Send + Sync + 'static {
     fn send(&self, key: &[u8], value: Option<&[u8]>) -> Acknowledgement;
@@ -37,7 +40,13 @@ pub(super) enum Command {
 }
 
 /// A record whose fate is known.
-type Sent = (u64, Write, Result<(), KafkaError>);
+struct Sent {
+    place: u64,
+    write: Write,
+    /// Whether it was refused before, and that was told.
+    is_refused: bool,
+    outcome: Result<(), KafkaError>,
+}
 
 /// Bounded by the states that the herder puts: a record leaves when it is acknowledged, given up or not wanted.
 pub(super) struct Writer<L> {
@@ -47,6 +56,8 @@ pub(super) struct Writer<L> {
     sends: JoinSet<Sent>,
     /// Records that wait for their next try, and those being sent, by their place in the order of puts.
     waiting: VecDeque<(Instant, u64, Write)>,
+    /// Records that were refused, until they are sent again. Nobody waits for those.
+    refused: VecDeque<(Instant, Write)>,
     unsettled: BTreeSet<u64>,
     flushes: Vec<(u64, oneshot::Sender<()>)>,
 }
@@ -59,6 +70,7 @@ impl<L: StatusLog> Writer<L> {
             next: 0,
             sends: JoinSet::new(),
             waiting: VecDeque::new(),
+            refused: VecDeque::new(),
             unsettled: BTreeSet::new(),
             flushes: Vec::new(),
         }
@@ -69,15 +81,16 @@ impl<L: StatusLog> Writer<L> {
         let mut is_open = true;
         while is_open || !self.unsettled.is_empty() {
             let retry = self.waiting.front().map(|(due, ..)| *due);
+            let again = self.refused.front().map(|(due, _)| *due);
             tokio::select! {
                 biased; // What failed goes out again before what is new, so that old states do not pile up.
                 Some(Ok(sent)) = self.sends.join_next() => self.settle(sent),
                 () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => self.retry(),
+                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => self.send_refused(),
                 command = commands.recv(), if is_open => match command {
                     Some(Command::Write(write)) => {
-                        self.next += 1;
-                        self.unsettled.insert(self.next);
-                        self.send(self.next, write);
+                        let place = self.place();
+                        self.send(place, write, false);
                     }
                     Some(Command::Flush(done)) => {
                         self.flushes.push((self.next, done));
@@ -89,17 +102,30 @@ impl<L: StatusLog> Writer<L> {
         }
     }
 
-    fn send(&mut self, place: u64, write: Write) {
+    /// Returns the place of one more record, for which flushes wait from now on.
+    fn place(&mut self) -> u64 {
+        self.next += 1;
+        self.unsettled.insert(self.next);
+        self.next
+    }
+
+    fn send(&mut self, place: u64, write: Write, is_refused: bool) {
         tracing::trace!(key = %write.key, "sending a status");
         let acknowledged = self.log.send(&write.key.to_bytes(), write.value.as_deref());
         self.sends.spawn(async move {
             let closed = |_| Err(KafkaError::Fatal("the log of statuses is closed".to_owned()));
-            (place, write, acknowledged.await.unwrap_or_else(closed))
+            let outcome = acknowledged.await.unwrap_or_else(closed);
+            Sent { place, write, is_refused, outcome }
         });
     }
 
-    fn settle(&mut self, (place, write, outcome): Sent) {
+    fn settle(&mut self, sent: Sent) {
+        let Sent { place, write, is_refused, outcome } = sent;
         match outcome {
+            Ok(()) if is_refused => {
+                tracing::info!(key = %write.key, "stored a status that had been refused");
+                self.forget(place);
+            }
             Ok(()) => self.forget(place),
             Err(KafkaError::Retriable(reason)) if self.cache.lock().is_current(&write) => {
                 tracing::debug!(key = %write.key, reason, "storing a status; it is tried again");
@@ -110,7 +136,12 @@ impl<L: StatusLog> Writer<L> {
                 self.forget(place);
             }
             Err(error) => {
-                tracing::error!(key = %write.key, %error, "storing a status; others go on seeing the one before");
+                if is_refused {
+                    tracing::debug!(key = %write.key, %error, "storing a status is still refused");
+                } else {
+                    tracing::error!(key = %write.key, %error, "storing a status; others go on seeing the one before");
+                }
+                self.refused.push_back((Instant::now() + REFUSED_BACKOFF, write));
                 self.forget(place);
             }
         }
@@ -119,9 +150,18 @@ impl<L: StatusLog> Writer<L> {
     fn retry(&mut self) {
         let Some((_, place, write)) = self.waiting.pop_front() else { return };
         if self.cache.lock().is_current(&write) {
-            self.send(place, write);
+            self.send(place, write, false);
         } else {
             self.forget(place);
+        }
+    }
+
+    /// Sends a record again that was refused, unless it is out of date.
+    fn send_refused(&mut self) {
+        let Some((_, write)) = self.refused.pop_front() else { return };
+        if self.cache.lock().is_current(&write) {
+            let place = self.place();
+            self.send(place, write, true);
         }
     }
 

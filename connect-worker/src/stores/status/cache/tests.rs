@@ -106,7 +106,15 @@ fn failed_writes_are_tried_again_only_while_they_are_wanted() {
     let write = put(&mut cache, RunState::Running);
     assert!(cache.is_current(&write));
     cache.set_generation(2);
-    assert!(!cache.is_current(&write), "another generation");
+    assert!(cache.is_current(&write), "the task runs on in the next generation");
+    read_task(&mut cache, RunState::Running, "b", 2);
+    assert!(!cache.is_current(&write), "a newer owner");
+    read_task(&mut cache, RunState::Running, "a", 2);
+
+    let removal = cache.put_task(&name("d"), 0, None).expect("wanted");
+    assert!(cache.is_current(&removal));
+    cache.set_generation(3);
+    assert!(!cache.is_current(&removal), "another generation may have it again");
 
     let older = put(&mut cache, RunState::Running);
     let newer = put(&mut cache, RunState::Paused);

@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::task::yield_now;
 
 use super::*;
-use crate::stores::status::codec::StatusKey;
+use crate::stores::status::codec::{StatusKey, encode_status};
 use crate::stores::status::{RunState, Status};
 
 type Answer = oneshot::Sender<Result<(), KafkaError>>;
@@ -123,6 +123,27 @@ async fn failed_sends_are_repeated_until_they_succeed() {
     flushed.await.expect("stored");
 }
 
+#[tokio::test(start_paused = true)]
+async fn refused_states_are_sent_again_later_while_they_are_wanted_and_hold_up_no_flush() {
+    let world = World::new();
+    world.put(0, RunState::Running);
+    world.put(1, RunState::Running);
+    let flush = world.flush();
+    let refused = || Err(KafkaError::Fatal("WRITE on the topic `t` is missing".to_owned()));
+    world.answer(&[refused(), refused()]).await;
+    flush.await.expect("told");
+    world.put(1, RunState::Paused);
+    assert_eq!(world.answer(&[Ok(())]).await, ["status-task-c-1 PAUSED"]);
+    for outcome in [refused(), Ok(())] {
+        let before = Instant::now();
+        assert_eq!(world.answer(&[outcome]).await, ["status-task-c-0 RUNNING"]);
+        assert!(before.elapsed() > REFUSED_BACKOFF / 2, "{:?}", before.elapsed());
+    }
+    drop(world.commands);
+    world.writer.await.expect("ended");
+    assert!(world.log.sent.lock().expect("unpoisoned").is_empty());
+}
+
 #[tokio::test]
 async fn failed_sends_that_are_out_of_date_are_given_up() {
     let world = World::new();
@@ -136,7 +157,9 @@ async fn failed_sends_that_are_out_of_date_are_given_up() {
     world.cache.lock().read(&StatusKey::Task("c".into(), 1).to_bytes(), None);
     assert_eq!(world.answer(&[retriable()]).await, ["status-task-c-2 RUNNING"], "0 is newer, 1 was deleted");
     world.sent().await;
-    world.cache.lock().set_generation(2);
+    let (state, worker_id) = (RunState::Running, "other".into());
+    let newer = encode_status(&Status { state, worker_id, version: None, generation: 2, trace: None });
+    world.cache.lock().read(&StatusKey::Task("c".into(), 2).to_bytes(), Some(&newer));
     flushed.await.expect("given up");
-    assert!(world.sent().await.is_empty(), "a new generation tells its own states");
+    assert!(world.sent().await.is_empty(), "a newer owner tells its own states");
 }
