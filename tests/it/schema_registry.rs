@@ -13,13 +13,13 @@ use connect_core::{
 use connect_tests::registry::SchemaRegistry;
 use serde_json::json;
 
-const CLASSES: [&str; 3] = [
+pub(crate) const CLASSES: [&str; 3] = [
     "io.confluent.connect.avro.AvroConverter",
     "io.confluent.connect.json.JsonSchemaConverter",
     "io.confluent.connect.protobuf.ProtobufConverter",
 ];
 
-fn converter(class: &str, url: &str, settings: &[(&str, &str)]) -> Box<dyn Converter> {
+pub(crate) fn converter(class: &str, url: &str, settings: &[(&str, &str)]) -> Box<dyn Converter> {
     let registry = connectors::registry();
     let plugin = registry.find(&[PluginKind::Converter], class).expect("the class is known");
     let Factory::Converter(make) = plugin.factory else { panic!("`{class}` is no converter") };
@@ -30,7 +30,7 @@ fn converter(class: &str, url: &str, settings: &[(&str, &str)]) -> Box<dyn Conve
     converter
 }
 
-async fn write(converter: &dyn Converter, topic: &str, datum: &Datum) -> Bytes {
+pub(crate) async fn write(converter: &dyn Converter, topic: &str, datum: &Datum) -> Bytes {
     let early = converter.from_datum(topic, datum).expect_err("nothing is registered before it is prepared");
     assert!(early.is_retriable(), "{}", early.trace());
     converter.prepare_write(topic, datum).await.unwrap_or_else(|error| panic!("{}", error.trace()));

@@ -15,10 +15,11 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig, TopicPartitionList,
+    ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
+    message::{Header, Headers, OwnedMessage},
     producer::{FutureProducer, FutureRecord, Producer},
 };
 use tempfile::TempDir;
@@ -304,21 +305,36 @@ impl KafkaClient {
 
     /// Returns the values of one partition from its start to its present end.
     pub fn values(&self, topic: &str, partition: i32) -> Vec<Vec<u8>> {
-        use rdkafka::{Message, Offset};
+        let value = |message: OwnedMessage| message.payload().unwrap_or_default().to_vec();
+        self.messages(topic, partition).into_iter().map(value).collect()
+    }
+
+    /// Returns the headers of one partition's records, as text.
+    pub fn headers(&self, topic: &str, partition: i32) -> Vec<Vec<(String, String)>> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let shown =
+            |header: Header<'_, &[u8]>| (header.key.to_owned(), text(header.value.unwrap_or_default()));
+        let headers = |message: OwnedMessage| {
+            message.headers().into_iter().flat_map(Headers::iter).map(shown).collect()
+        };
+        self.messages(topic, partition).into_iter().map(headers).collect()
+    }
+
+    fn messages(&self, topic: &str, partition: i32) -> Vec<OwnedMessage> {
         let consumer = self.consumer("values");
         let (low, high) =
             consumer.fetch_watermarks(topic, partition, CALL_LIMIT).expect("the broker answers");
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(low)).expect("a low offset is valid");
         consumer.assign(&list).expect("a partition is assigned");
-        let mut values = Vec::new();
+        let mut messages = Vec::new();
         let mut next = low;
         while next < high {
             let message = consumer.poll(CALL_LIMIT).expect("a record comes").expect("a record is read");
             next = message.offset() + 1;
-            values.push(message.payload().unwrap_or_default().to_vec());
+            messages.push(message.detach());
         }
-        values
+        messages
     }
 
     fn consumer(&self, group: &str) -> BaseConsumer {

