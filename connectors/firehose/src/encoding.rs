@@ -198,6 +198,26 @@ mod tests {
     }
 
     #[test]
+    fn json_text_without_a_delimiter_is_not_copied_and_a_string_loses_its_quotes() {
+        let text = |source: &'static str| {
+            let value = Datum::from_json(Bytes::from_static(source.as_bytes()), |bytes| {
+                Value::string(String::from_utf8_lossy(&bytes[1..bytes.len() - 1]))
+            });
+            move |form, delimiter: &str| {
+                let encoding = Encoding::new(form, delimiter.as_bytes().to_vec());
+                encoding.encode(&record("logs", 3, 7, value.clone())).expect("bytes")
+            }
+        };
+        let source = "{\"a\":5}";
+        for form in [Form::Raw, Form::Json] {
+            assert_eq!(text(source)(form, "").as_ptr(), source.as_ptr(), "the same bytes, not a copy");
+            assert_eq!(text(source)(form, "\n"), "{\"a\":5}\n");
+        }
+        assert_eq!(text("\"a\"")(Form::Raw, ""), "a");
+        assert_eq!(text("\"a\"")(Form::Json, ""), "\"a\"");
+    }
+
+    #[test]
     fn json_and_envelope_hold_every_value_as_json() {
         let datum = typed(Type::String, Value::string("a\"b"));
         assert_eq!(encoded(Form::Json, "\r\n", datum.clone()), b"\"a\\\"b\"\r\n");
