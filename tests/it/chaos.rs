@@ -23,6 +23,7 @@ use connect_tests::{
     wait,
 };
 use fastrand::Rng;
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
 pub(crate) const PARTITIONS: i32 = 4;
@@ -118,6 +119,12 @@ impl Pair {
             .and_then(|seed| seed.parse().ok())
             .unwrap_or_else(|| fastrand::u64(..));
         Self { broker, topic, name, workers, seed, random: Rng::with_seed(seed), kills: 0 }
+    }
+
+    /// Creates a connector and waits until it runs, so that kills meet its work.
+    async fn create(&self, name: &str, config: &Value) {
+        self.workers[0].create(name, config).await;
+        self.workers[0].await_task(name, "RUNNING").await;
     }
 
     /// Returns the committed offsets of a topic, 0 where there is none.

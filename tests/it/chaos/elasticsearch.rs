@@ -52,7 +52,7 @@ async fn workers_killed_before_a_failing_elasticsearch_leave_each_record_as_one_
         "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
         "batch.size": "100", "read.timeout.ms": "1500", "retry.backoff.ms": "50",
     });
-    pair.workers[0].create(&pair.name, &config).await;
+    pair.create(&pair.name, &config).await;
     proxy.set(faults(11));
 
     let count = count();

@@ -71,7 +71,7 @@ async fn workers_killed_before_a_failing_firehose_lose_nothing_and_repeat_only_w
         "batch": "true", "batchSize": "100", "linger.ms": "20", "key.converter": text, "value.converter": text,
         "request.timeout.ms": "1500", "max.buffered.records": "2000",
     });
-    pair.workers[0].create(&pair.name, &config).await;
+    pair.create(&pair.name, &config).await;
     let told = Arc::new(Told::default());
     firehose.set(faults(17, Arc::clone(&told)));
 

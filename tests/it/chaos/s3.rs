@@ -67,7 +67,7 @@ async fn workers_killed_before_a_failing_s3_leave_each_offset_in_one_object_that
             "flush.size": flush_size.to_string(), "tasks.max": "3", "value.converter.schemas.enable": "false",
             "retry.backoff.ms": "500",
         });
-        pair.workers[0].create(name, &with(s3_sink(topic, BUCKET), more)).await;
+        pair.create(name, &with(s3_sink(topic, BUCKET), more)).await;
     }
     proxy.set(faults(13));
 
@@ -122,4 +122,40 @@ async fn workers_killed_before_a_failing_s3_leave_each_offset_in_one_object_that
     assert_each_offset_once(&objects, &large, PARTITIONS, large_count);
     assert_no_object_changed(&proxy);
     assert!(progress.0 > 0, "the kills came too early to prove anything");
+}
+
+/// Files are closed by the clock, so what is written again after a kill is cut otherwise: commit records keep each
+/// offset in one object all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_killed_while_the_clock_closes_files_leave_each_offset_in_one_object_with_commit_records() {
+    let server = S3Server::start();
+    server.create_bucket(BUCKET);
+    let proxy = FaultS3::start(server.port());
+    let mut pair = Pair::start("chaos-clock", |setup| setup.s3(&proxy.url())).await;
+    println!("KILL_SEED={}", pair.seed);
+    let more = json!({
+        "flush.size": "1000000", "rotate.schedule.interval.ms": "700", "timezone": "UTC", "tasks.max": "3",
+        "sluice.s3.exactly.once": "true", "value.converter.schemas.enable": "false", "retry.backoff.ms": "500",
+    });
+    pair.create(&pair.name, &with(s3_sink(&pair.topic, BUCKET), more)).await;
+    proxy.set(faults(23));
+    let count = count();
+    let flow = Flow::start(pair.broker.client(), &pair.topic, count, |partition, number| {
+        json!({ "id": number, "partition": partition }).to_string()
+    });
+    pair.kill_while(&flow, async |_| {}).await;
+    let start = flow.end().await;
+    pair.await_committed(count).await;
+    let objects = server.objects(BUCKET);
+    println!(
+        "S3 by the clock: {} records in {:?}; {} kills, {} of {} requests failed, {} objects",
+        count * usize::try_from(PARTITIONS).expect("a few"),
+        start.elapsed(),
+        pair.kills,
+        proxy.faults(),
+        proxy.seen().len(),
+        objects.len(),
+    );
+    assert_each_offset_once(&objects, &pair.topic, PARTITIONS, count);
+    assert!(pair.kills > 0, "the kills came too late to prove anything");
 }
