@@ -211,3 +211,22 @@ async fn offsets_set_over_rest_set_the_commit_records() {
         .find(|line| !texts.iter().any(|text| text.lines().any(|written| written == line)));
     assert_eq!(missing, None, "all records are written once more");
 }
+
+#[tokio::test]
+async fn runs_that_end_by_themselves_commit_by_the_record() {
+    let place = Place::new("clock-once", 1).await;
+    let settings = json!({
+        "rotate.schedule.interval.ms": "3600000",
+        "consumer.override.auto.offset.reset": "earliest",
+    });
+    let config = properties(&place.name, &with(by_the_clock(&place), settings));
+    for end in [250_usize, 287] {
+        let first = recorded(&place, 0) as usize;
+        place.client.produce(&place.topic, 0, values(0, first, end - first)).await;
+        let worker = Setup::new(&place.broker.bootstrap()).s3(&place.s3.url());
+        let mut worker = worker.connector("sink.properties", &config).argument("--once").spawn();
+        assert!(worker.wait(ARRIVAL_LIMIT).success(), "{}", worker.log());
+        assert_eq!((recorded(&place, 0), place.committed(1)), (end as i64, vec![end as i64]));
+        assert_eq!(oracle::each_exactly_once(&values(0, 0, end), &data(&place)), Ok(()));
+    }
+}
