@@ -86,7 +86,7 @@ async fn scheduled_runs_index_every_log_once_and_say_when_there_is_nothing_to_do
                 _ => panic!("{run:?}"),
             }
             let before = counts[counts.len() - 1];
-            assert!(count > before && count - before <= RUN_RECORDS, "{count} after {counts:?}");
+            assert!(count > before && count - before <= RUN_RECORDS, "{count} after {counts:?}: {run:?}");
             counts.push(count);
         }
         assert_eq!(counts.last(), Some(&(RECORDS as u64)), "{counts:?}");

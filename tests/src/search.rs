@@ -10,6 +10,7 @@ use crate::{
     kafka::remove_left_over,
     process::{Process, free_port},
     services::{apicurio_home, elasticsearch_home, opensearch_home},
+    wait,
 };
 
 const START_LIMIT: Duration = Duration::from_secs(180);
@@ -114,10 +115,25 @@ impl SearchServer {
     }
 
     /// Returns the number of documents of an index or data stream; none where it does not exist.
+    ///
+    /// # Panics
+    /// When not all of its shards answer: a number without them means nothing.
     pub async fn count(&self, index: &str) -> u64 {
-        self.call("POST", &format!("/{index}/_refresh"), None).await;
-        let (_, answer) = self.call("GET", &format!("/{index}/_count"), None).await;
-        answer["count"].as_u64().unwrap_or(0)
+        let (refresh, count) = (format!("/{index}/_refresh"), format!("/{index}/_count"));
+        wait::until("all shards", START_LIMIT, async || {
+            let (_, refreshed) = self.call("POST", &refresh, None).await;
+            let (status, counted) = self.call("GET", &count, None).await;
+            let is_whole = |answer: &Value| {
+                let shards = &answer["_shards"];
+                shards["failed"] == 0 && shards["successful"].as_u64().is_some_and(|shards| shards > 0)
+            };
+            match counted["count"].as_u64() {
+                Some(documents) if is_whole(&refreshed) && is_whole(&counted) => Ok(documents),
+                _ if status == 404 => Ok(0),
+                _ => Err((refreshed, counted)),
+            }
+        })
+        .await
     }
 
     /// Returns the documents of an index or data stream by their ids; none where it does not exist.
