@@ -190,38 +190,3 @@ async fn arrays_and_files_with_schemas_hold_what_readers_find() {
     flate2::read::GzDecoder::new(&*objects[&names[5]]).read_to_end(&mut avro).expect("gzip around Avro");
     assert_eq!(crate::s3_formats::ids("x.avro", &avro), [2, 3]);
 }
-
-#[test]
-fn tests_that_the_page_of_the_s3_sink_names_exist() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
-    let page = std::fs::read_to_string(root.join("docs/s3.md")).expect("the page");
-    let (_, table) = page.split_once("## What users asked for").expect("the table");
-    let is_name = |word: &&str| {
-        word.len() > 20
-            && word
-                .chars()
-                .all(|letter| letter == '_' || letter.is_ascii_lowercase() || letter.is_ascii_digit())
-    };
-    let names: Vec<&str> = table.split('`').skip(1).step_by(2).filter(is_name).collect();
-    let mut code = String::new();
-    for folder in ["connectors/s3/src", "connectors/formats", "tests/it"] {
-        read_rust(&root.join(folder), &mut code);
-    }
-    let unknown: Vec<&&str> = names.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
-    assert!(
-        names.len() > 25 && unknown.is_empty(),
-        "of {} tests these are unknown: {unknown:?}",
-        names.len()
-    );
-}
-
-fn read_rust(folder: &std::path::Path, code: &mut String) {
-    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            read_rust(&path, code);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            code.push_str(&std::fs::read_to_string(&path).expect("text"));
-        }
-    }
-}
