@@ -55,7 +55,9 @@ impl Documents {
         }
         let resource = self.resource(record)?;
         let id = self.id(record)?;
+        // Updates count versions on their own; a delete with an offset as its version could be older than they are.
         let is_versioned = self.rules.stream.is_none()
+            && !self.rules.is_upsert
             && matches!(id, DocumentId::Text(_))
             && self.rules.id_format.is_none();
         if record.value.is_null() {
@@ -242,3 +244,6 @@ fn key_text(key: &Datum) -> Result<String, ConnectError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

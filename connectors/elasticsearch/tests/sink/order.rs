@@ -68,8 +68,23 @@ async fn a_delete_that_was_rejected_does_not_undo_a_later_write() {
     rig.cluster.refuse("a", 503, "unavailable_shards_exception", 1);
     rig.put(&[tombstone(1, Datum::schemaless(Value::string("a"))), keyed(2, "a", "{\"new\":1}")]).await;
     rig.settle(3).await;
-    let document = rig.cluster.document("logs", "a").expect("the document is there");
-    assert_eq!(document["new"], 1);
+    assert_eq!(rig.cluster.document("logs", "a"), Some(json!({ "new": 1 })));
+}
+
+#[tokio::test]
+async fn a_tombstone_removes_a_document_that_was_updated_more_often_than_its_offset_tells() {
+    let extra = [("key.ignore", "false"), ("write.method", "UPSERT"), ("behavior.on.null.values", "DELETE")];
+    let mut rig = Rig::start(&extra).await;
+    // A copy of the index made elsewhere, say, whose documents have had many versions.
+    rig.cluster.state().indices.insert("logs".to_owned(), json!({}));
+    let key = ("logs".to_owned(), "a".to_owned());
+    rig.cluster.state().documents.insert(key, (json!({ "old": 1 }), 1000));
+    rig.put(&[keyed(0, "a", "{\"new\":1}")]).await;
+    rig.settle(1).await;
+    assert_eq!(rig.cluster.document("logs", "a"), Some(json!({ "old": 1, "new": 1 })));
+    rig.put(&[tombstone(1, Datum::schemaless(Value::string("a")))]).await;
+    rig.settle(2).await;
+    assert_eq!(rig.cluster.ids("logs"), Vec::<String>::new());
 }
 
 #[tokio::test]
