@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_core::config::{Secret, Validator};
+use connect_core::config::{Class, Secret, Validator};
 
 const WEEK_MS: i64 = 7 * 24 * 3600 * 1000;
 const MAX_TIMEOUT_MS: i64 = 12 * 3600 * 1000;
@@ -127,6 +127,16 @@ connect_core::config! {
         tls_enabled: Vec<String> = "elastic.https.ssl.enabled.protocols", Medium, default "TLSv1.2,TLSv1.3", group "Security";
         /// Cipher suites. Not supported: must be empty.
         tls_ciphers: Vec<String> = "elastic.https.ssl.cipher.suites", Low, default "", group "Security";
+        /// Provider of TLS in the JVM. Not supported: must not be set.
+        tls_provider: Option<String> = "elastic.https.ssl.provider", Medium, default None, group "Security";
+        /// Source of random numbers in the JVM. Not supported: must not be set.
+        tls_random: Option<String> = "elastic.https.ssl.secure.random.implementation", Low, default None, group "Security";
+        /// Reader of key stores in the JVM; no other is supported.
+        tls_key_manager: String = "elastic.https.ssl.keymanager.algorithm", Low, default "SunX509", group "Security";
+        /// Reader of trust stores in the JVM; no other is supported.
+        tls_trust_manager: String = "elastic.https.ssl.trustmanager.algorithm", Low, default "PKIX", group "Security";
+        /// Class of the JVM that makes TLS engines. Not supported: must not be set.
+        tls_engine: Option<Class> = "elastic.https.ssl.engine.factory.class", Low, default None, group "Security";
         /// Principal of Kerberos. Not supported: must not be set.
         kerberos_principal: Option<String> = "kerberos.user.principal", Low, default None, group "Kerberos";
         /// Key tab of Kerberos. Not supported: must not be set.

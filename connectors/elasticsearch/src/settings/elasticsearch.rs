@@ -49,6 +49,18 @@ fn refuse_unsupported(config: &ElasticsearchConfig, issues: &mut Issues) {
             issues.invalid(key, value, reason);
         }
     }
+    let engine = config.tls_engine.as_ref().map(|class| class.0.as_str());
+    for (key, value, usual) in [
+        ("elastic.https.ssl.provider", config.tls_provider.as_deref(), ""),
+        ("elastic.https.ssl.secure.random.implementation", config.tls_random.as_deref(), ""),
+        ("elastic.https.ssl.keymanager.algorithm", Some(config.tls_key_manager.as_str()), "SunX509"),
+        ("elastic.https.ssl.trustmanager.algorithm", Some(config.tls_trust_manager.as_str()), "PKIX"),
+        ("elastic.https.ssl.engine.factory.class", engine, ""),
+    ] {
+        if let Some(value) = value.filter(|value| *value != usual) {
+            issues.invalid(key, value, "it chooses a part of the JVM, and there is none here; leave it out");
+        }
+    }
 }
 
 fn check_across(config: &ElasticsearchConfig, issues: &mut Issues) {
