@@ -7,12 +7,13 @@ use connect_core::config::Props;
 use connect_core::data::Datum;
 use connect_core::plugin::Factory;
 use connect_core::testkit::{BadConfig, sink_contract};
+use serde_json::json;
 
 use crate::fake::FakeCluster;
-use crate::rig::{ELASTICSEARCH, OPENSEARCH, json, plugin, settings};
+use crate::rig::{self, ELASTICSEARCH, OPENSEARCH, plugin, settings};
 
 fn value() -> Datum {
-    json(0, "{\"a\":1}").record.value
+    rig::json(0, "{\"a\":1}").record.value
 }
 
 /// Returns the keys with errors, and the errors of one.
@@ -68,6 +69,27 @@ async fn a_cluster_that_cannot_be_reached_is_an_error_of_the_url_within_seconds(
     let found = errors(ELASTICSEARCH, &props);
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert_eq!(found.first().map(|(key, _)| key.as_str()), Some("connection.url"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_are_known_by_a_small_look_and_only_old_ones_are_refused() {
+    let of = |number: &str, distribution: &str| json!({ "version": { "number": number, "distribution": distribution } });
+    let refused = |text: &str| vec![("connection.url".to_owned(), text.to_owned())];
+    let old = "Could not connect to Elasticsearch. Error message: Elasticsearch version 6.8.23 is not supported; it must be at least 7";
+    for (class, about, expected) in [
+        (ELASTICSEARCH, json!({ "version": { "number": "6.8.23" } }), refused(old)),
+        (ELASTICSEARCH, json!({ "version": { "number": "9.2.0" } }), Vec::new()),
+        (ELASTICSEARCH, of("1.3.20", "opensearch"), Vec::new()),
+        (OPENSEARCH, of("3.3.2", "opensearch"), Vec::new()),
+        // The right to write is enough.
+        (ELASTICSEARCH, json!(403), Vec::new()),
+        // A serverless collection has nothing at its root.
+        (OPENSEARCH, json!(404), Vec::new()),
+    ] {
+        let cluster = FakeCluster::start().await;
+        cluster.state().stored.insert("/".to_owned(), about.clone());
+        assert_eq!(errors(class, &settings(&cluster, &[])), expected, "{class} {about}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) most_items: Option<usize>,
     /// Ids in the order they were written, of each request apart.
     pub(crate) requests: Vec<Vec<String>>,
+    /// Queries of the bulk requests.
+    pub(crate) queries: Vec<String>,
     /// Paths called other than `_bulk`, with their methods.
     pub(crate) calls: Vec<String>,
     pub(crate) headers: Vec<HashMap<String, String>>,
@@ -118,6 +120,7 @@ impl FakeCluster {
         if path != "/_bulk" {
             return Ok(self.other(&parts.method, &path, &body));
         }
+        self.state().queries.push(parts.uri.query().unwrap_or_default().to_owned());
         let headers = parts
             .headers
             .iter()
@@ -189,7 +192,15 @@ impl FakeCluster {
             }
         };
         match (method.as_str(), name) {
-            (_, "") => response(200, r#"{"version":{"number":"8.19.9"}}"#, None),
+            (_, "") => match state.stored.get("/") {
+                Some(Json::Number(status)) => response(
+                    status.as_u64().and_then(|status| status.try_into().ok()).unwrap_or(500),
+                    "",
+                    None,
+                ),
+                Some(about) => response(200, &about.to_string(), None),
+                None => response(200, r#"{"version":{"number":"8.19.9"}}"#, None),
+            },
             ("HEAD" | "GET", _) if name.ends_with("/_mapping") => {
                 let index = name.trim_end_matches("/_mapping");
                 let mappings =

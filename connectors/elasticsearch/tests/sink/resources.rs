@@ -150,6 +150,35 @@ async fn ids_tell_topics_apart_that_transforms_gave_one_name() {
 }
 
 #[tokio::test]
+async fn topics_renamed_by_a_transform_are_written_and_committed_in_both_modes() {
+    for (mode, method) in [("false", "INSERT"), ("true", "INSERT"), ("false", "UPSERT"), ("true", "UPSERT")] {
+        let extra = [("key.ignore", "false"), ("flush.synchronously", mode), ("write.method", method)];
+        let mut rig = Rig::start(&extra).await;
+        let dated = |offset: i64| {
+            let mut record = keyed(offset, &format!("k{offset}"), "{\"a\":1}");
+            record.record.topic = format!("logs-2026.01.0{}", 1 + offset % 3).into();
+            record
+        };
+        rig.put(&(0..9).map(dated).collect::<Vec<_>>()).await;
+        rig.settle(9).await;
+        assert_eq!(rig.cluster.ids("logs-2026.01.02"), ["k1", "k4", "k7"], "{mode} {method}");
+        assert_eq!(rig.cluster.state().documents.len(), 9, "{mode} {method}");
+    }
+}
+
+#[tokio::test]
+async fn documents_go_through_the_ingest_pipeline() {
+    let mut rig = Rig::start(&[("ingest.pipeline", "geo")]).await;
+    rig.put(&batch(0..2)).await;
+    rig.settle(2).await;
+    let queries = rig.cluster.state().queries.clone();
+    assert!(
+        !queries.is_empty() && queries.iter().all(|query| query.ends_with("&pipeline=geo")),
+        "{queries:?}"
+    );
+}
+
+#[tokio::test]
 async fn routing_comes_from_the_key_or_a_pointer_into_the_value() {
     let mut rig = Rig::start_as(OPENSEARCH, &[("routing.type", "key"), ("key.ignore", "false")]).await;
     rig.put(&[keyed(0, "a", "{}")]).await;
