@@ -154,12 +154,14 @@ async fn keys_become_ids_tombstones_delete_and_an_older_version_changes_nothing(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn upserts_merge_fields_in_the_order_of_the_topic() {
+async fn upserts_merge_fields_in_the_order_of_the_topic_and_a_tombstone_ends_them() {
     for (product, key) in [(Elasticsearch, "write.method"), (OpenSearch, "index.write.method")] {
         let site = Site::new(product, "upserts", 1).await;
         let worker = site.worker().await;
         // Small requests, several at a time: order must not depend on luck.
-        let config = site.sink(json!({ key: "upsert", "batch.size": "5", "max.in.flight.requests": "4" }));
+        let config = site.sink(json!({
+            key: "upsert", "batch.size": "5", "max.in.flight.requests": "4", "behavior.on.null.values": "delete",
+        }));
         worker.create(&site.name, &config).await;
         site.client.produce_keyed(&site.topic, 0, &[("a", Some(r#"{"first":true,"n":-1}"#))]).await;
         let values: Vec<String> = (0..200).map(|number| format!(r#"{{"n":{number}}}"#)).collect();
@@ -169,6 +171,10 @@ async fn upserts_merge_fields_in_the_order_of_the_topic() {
         site.await_committed(&site.name, &[201]).await;
         let wanted = documents([("a", json!({ "first": true, "n": 199 }))]);
         assert_eq!(site.server.documents(&site.topic).await, wanted);
+        // The document has had as many versions as the offset of its tombstone says.
+        site.client.produce_keyed(&site.topic, 0, &[("a", None)]).await;
+        site.await_committed(&site.name, &[202]).await;
+        assert_eq!(site.server.documents(&site.topic).await, Documents::new());
     }
 }
 
