@@ -6,6 +6,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc::channel,
     },
     time::Duration,
 };
@@ -13,6 +14,7 @@ use std::{
 use connect_tests::{
     firehose::{Firehose, Outcome},
     kafka::{self, KafkaClient},
+    s3::ACCESS_KEY,
     services::repository,
     sluice::{Setup, Sluice, program},
     wait,
@@ -20,7 +22,10 @@ use connect_tests::{
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use crate::support::{properties, with};
+use crate::{
+    s3_options::{token_service, token_service_that_answers},
+    support::{properties, with},
+};
 
 const LIMIT: Duration = Duration::from_secs(90);
 const STREAM: &str = "logs";
@@ -223,6 +228,76 @@ async fn a_missing_stream_fails_the_task_with_its_name_and_what_to_do() {
     let trace = status["tasks"][0]["trace"].as_str().unwrap_or_default().to_owned();
     assert!(trace.contains("ResourceNotFoundException") && trace.contains("deliveryStream"), "{trace}");
     assert!(trace.contains("nonesuch"), "{trace}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_batches_each_record_goes_with_a_call_of_its_own_to_the_region_that_is_set() {
+    let rig = Rig::new("firehose-single", 1).await;
+    rig.produce(0, 50).await;
+    let _worker = rig.start(json!({ "batch": "false" })).await;
+    rig.await_committed(&[50]).await;
+    assert_eq!(counts(&rig.firehose).into_keys().collect::<Vec<_>>(), values(0, 0..50));
+    for call in rig.firehose.calls() {
+        assert_eq!((call.operation.as_str(), call.entries.len()), ("PutRecord", 1));
+        let signature = call.header("authorization").unwrap_or_default();
+        assert!(signature.contains("/eu-west-1/firehose/aws4_request"), "{signature}");
+    }
+}
+
+/// Returns keys of a sink whose own credentials the server does not know.
+fn with_role() -> Value {
+    json!({
+        "aws.access.key.id": "somebody",
+        "aws.secret.access.key": "else",
+        "roleARN": "arn:aws:iam::123456789012:role/writer",
+        "roleExternalID": "outside",
+        "roleSessionName": "session-1",
+        "roleDurationSeconds": "900",
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_credentials_of_an_assumed_role_sign_the_requests_to_firehose() {
+    let rig = Rig::new("firehose-role", 1).await;
+    rig.produce(0, 100).await;
+    let (sender, requests) = channel();
+    let setup = Setup::new(&rig.broker.bootstrap()).property("offset.flush.interval.ms", "200");
+    let worker = setup.variable("AWS_ENDPOINT_URL", &token_service(sender)).start().await;
+    worker.create(&rig.name, &rig.config(with_role())).await;
+    rig.await_committed(&[100]).await;
+    for call in rig.firehose.calls() {
+        let signature = call.header("authorization").unwrap_or_default();
+        assert!(signature.contains(&format!("Credential={ACCESS_KEY}/")), "{signature}");
+        assert_eq!(call.header("x-amz-security-token"), Some("token-1"));
+    }
+    let request = requests.recv_timeout(LIMIT).expect("a request for credentials");
+    for part in [
+        "Action=AssumeRole",
+        "role%2Fwriter",
+        "ExternalId=outside",
+        "RoleSessionName=session-1",
+        "DurationSeconds=900",
+    ] {
+        assert!(request.contains(part), "{part} is not in {request}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_not_be_assumed_fails_the_task_and_names_the_key() {
+    let rig = Rig::new("firehose-no-role", 1).await;
+    rig.produce(0, 1).await;
+    let refusal = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+                   <Code>AccessDenied</Code><Message>not authorized to perform: sts:AssumeRole</Message></Error>\
+                   <RequestId>1</RequestId></ErrorResponse>";
+    let (sender, _requests) = channel();
+    let url = token_service_that_answers("403 Forbidden", refusal.to_owned(), sender);
+    let setup = Setup::new(&rig.broker.bootstrap()).variable("AWS_ENDPOINT_URL", &url);
+    let worker = setup.start().await;
+    worker.create(&rig.name, &rig.config(with_role())).await;
+    let status = worker.await_task(&rig.name, "FAILED").await;
+    let trace = status["tasks"][0]["trace"].as_str().unwrap_or_default().to_owned();
+    assert!(trace.contains("AccessDenied") && trace.contains("`roleARN`"), "{trace}");
+    assert!(rig.firehose.calls().is_empty());
 }
 
 /// `KILL_SEED` repeats a run; the moments of the kills then are the same, if not what the worker does until then.

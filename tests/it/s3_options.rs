@@ -4,6 +4,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
+    sync::mpsc::{Sender, channel},
     thread,
     time::Duration,
 };
@@ -114,7 +115,22 @@ async fn requests_go_through_the_proxy() {
 }
 
 /// A token service that gives the credentials of the S3 server away; returns its URL. It ends with the test process.
-fn token_service(requests: std::sync::mpsc::Sender<String>) -> String {
+pub(crate) fn token_service(requests: Sender<String>) -> String {
+    let credentials = format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+         <Credentials><AccessKeyId>{ACCESS_KEY}</AccessKeyId>\
+         <SecretAccessKey>{SECRET_KEY}</SecretAccessKey><SessionToken>token-1</SessionToken>\
+         <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    );
+    token_service_that_answers("200 OK", credentials, requests)
+}
+
+/// A token service with one answer to everything.
+pub(crate) fn token_service_that_answers(
+    status: &'static str,
+    answer: String,
+    requests: Sender<String>,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = listener.local_addr().expect("a bound socket has an address").port();
     thread::spawn(move || {
@@ -131,14 +147,8 @@ fn token_service(requests: std::sync::mpsc::Sender<String>) -> String {
             let mut body = vec![0; length];
             reader.read_exact(&mut body).expect("a body");
             drop(requests.send(String::from_utf8_lossy(&body).into_owned()));
-            let answer = format!(
-                "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
-                 <Credentials><AccessKeyId>{ACCESS_KEY}</AccessKeyId>\
-                 <SecretAccessKey>{SECRET_KEY}</SecretAccessKey><SessionToken>token-1</SessionToken>\
-                 <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
-            );
             let head =
-                format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}", answer.len());
+                format!("HTTP/1.1 {status}\r\nContent-Type: text/xml\r\nContent-Length: {}", answer.len());
             drop(write!(client, "{head}\r\nConnection: close\r\n\r\n{answer}"));
         }
     });
@@ -149,7 +159,7 @@ fn token_service(requests: std::sync::mpsc::Sender<String>) -> String {
 async fn a_role_is_assumed_and_its_credentials_write_the_objects() {
     let place = Place::new("s3-role", 1).await;
     let proxy = FaultS3::start(place.s3.port());
-    let (sender, requests) = std::sync::mpsc::channel();
+    let (sender, requests) = channel();
     let more = json!({
         "s3.region": REGION,
         "store.url": proxy.url(),

@@ -45,6 +45,14 @@ pub struct Call {
     pub operation: String,
     /// The entries, decoded.
     pub entries: Vec<Vec<u8>>,
+    head: Vec<String>,
+}
+
+impl Call {
+    /// Returns the value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
 }
 
 type Rule = Box<dyn FnMut(&Call) -> Outcome + Send>;
@@ -163,7 +171,7 @@ impl State {
             _ => return Some(refusal(400, "UnknownOperationException", operation)),
         };
         match entries(&records) {
-            Ok(entries) => self.put(Call { operation: operation.to_owned(), entries }),
+            Ok(entries) => self.put(Call { operation: operation.to_owned(), entries, head: head.to_vec() }),
             Err(text) => Some(refusal(400, "InvalidArgumentException", &text)),
         }
     }

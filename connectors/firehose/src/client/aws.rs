@@ -218,7 +218,8 @@ where
     let header = |name| answer.and_then(|answer| answer.headers().get(name));
     let after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let message = error.message().map_or_else(|| chain_text(error), str::to_owned);
-    match lacks_credentials(error) {
+    // What Firehose itself answered is judged by its code.
+    match answer.is_none() && lacks_credentials(error) {
         true => no_credentials(&message),
         false => judge(error.code(), status, &message, after),
     }
@@ -239,14 +240,23 @@ fn chain_text(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Returns whether the chain ended without credentials, which waiting does not cure; a provider that timed out may
-/// answer later.
+/// What STS says where no role is given out until an operator acts.
+const STS_REFUSALS: [&str; 4] = [
+    "unhandled error (AccessDenied)",
+    "unhandled error (InvalidClientTokenId)",
+    "unhandled error (SignatureDoesNotMatch)",
+    "unhandled error (ValidationError)",
+];
+
+/// Returns whether there are no credentials, which waiting does not cure: the chain ended without any, or the role is
+/// refused. A provider that timed out may answer later.
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(here) = cause {
         let text = here.to_string();
         if text.contains("the credential provider was not enabled")
             || text.contains("no providers in chain provided credentials")
+            || STS_REFUSALS.iter().any(|refusal| text.contains(refusal))
         {
             return true;
         }
