@@ -18,7 +18,7 @@ connect_core::config! {
         stream: String = "deliveryStream", High, valid Validator::NonEmpty, group "Firehose";
         /// AWS region of the stream; that of the environment or profile when unset.
         region: Option<String> = "region", High, default None, group "Firehose";
-        /// Endpoint of Firehose in place of AWS's own, with scheme.
+        /// Endpoint of Firehose in place of AWS's own; HTTPS where it names no scheme.
         endpoint: Option<String> = "kinesisEndpoint", Low, default None, group "Firehose";
         /// Whether records are sent many at a time, with `PutRecordBatch`; one at a time, with `PutRecord`, otherwise.
         batch: bool = "batch", Medium, default "true", group "Batches";
@@ -76,7 +76,7 @@ connect_core::config! {
         /// External id that the role's trust policy asks for.
         role_external_id: Option<String> = "roleExternalID", Low, default None, group "Credentials";
         /// Length of a session of the assumed role, in seconds.
-        role_duration_seconds: u64 = "roleDurationSeconds", Low, default "3600",
+        role_duration_seconds: usize = "roleDurationSeconds", Low, default "3600",
             valid Validator::Between(900, 43_200), group "Credentials";
     }
 }

@@ -148,6 +148,9 @@ mod tests {
             ("ResourceNotFoundException", 400, "", "refused"),
             ("AccessDeniedException", 400, "", "refused"),
             ("InvalidKMSResourceException", 400, "", "refused"),
+            ("InvalidSourceException", 400, "", "refused"),
+            ("UnrecognizedClientException", 400, "", "refused"),
+            ("RequestTimeTooSkewed", 400, "", "again"),
             ("SomethingNew", 400, "", "refused"),
         ];
         for (code, status, message, expected) in cases {

@@ -43,9 +43,9 @@ impl Settings {
             issues.push(ConfigIssue { name: name.to_owned(), message });
         };
         if let Some(url) = filled(config.endpoint.as_ref())
-            && !(url.starts_with("http://") || url.starts_with("https://"))
+            && !is_endpoint(url)
         {
-            invalid("kinesisEndpoint", url, "it must begin with `http://` or `https://`");
+            invalid("kinesisEndpoint", url, "a host, with `http://` or `https://` before it or without");
         }
         // The table's value is trimmed, and white space is what most delimiters are made of.
         let given = props.get("record.delimiter").map(String::as_str).unwrap_or_default();
@@ -68,6 +68,9 @@ impl Settings {
         if !config.batch && config.aggregation_records > 1 {
             let reason = "records are joined in batches only; set `batch=true`";
             invalid("aggregation.max.records", &config.aggregation_records.to_string(), reason);
+        }
+        if filled(config.role_arn.as_ref()).is_some() && config.role_session_name.is_empty() {
+            invalid("roleSessionName", "", "the session of a role has a name");
         }
         if issues.is_empty() { Ok(Self::new(&config, delimiter)) } else { Err(issues) }
     }
@@ -107,7 +110,7 @@ fn aws_options(config: &FirehoseSinkConfig) -> AwsOptions {
     AwsOptions {
         stream: config.stream.clone(),
         region: filled(config.region.as_ref()).cloned(),
-        endpoint: filled(config.endpoint.as_ref()).cloned(),
+        endpoint: filled(config.endpoint.as_ref()).map(|url| with_scheme(url)),
         credentials: secret.map(|secret_access_key| StaticCredentials {
             access_key_id: config.access_key_id.clone(),
             secret_access_key,
@@ -116,7 +119,7 @@ fn aws_options(config: &FirehoseSinkConfig) -> AwsOptions {
             arn: arn.clone(),
             session_name: config.role_session_name.clone(),
             external_id: filled(config.role_external_id.as_ref()).cloned(),
-            duration: Duration::from_secs(config.role_duration_seconds),
+            duration: Duration::from_secs(u64::try_from(config.role_duration_seconds).unwrap_or(u64::MAX)),
         }),
         is_single: !config.batch,
         request_timeout: config.request_timeout,
@@ -125,6 +128,16 @@ fn aws_options(config: &FirehoseSinkConfig) -> AwsOptions {
 
 fn filled(text: Option<&String>) -> Option<&String> {
     text.filter(|text| !text.is_empty())
+}
+
+fn is_endpoint(url: &str) -> bool {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or(url);
+    !host.is_empty() && !host.contains("://") && !host.contains(char::is_whitespace)
+}
+
+/// The AWS SDK of the original takes a host without a scheme as HTTPS.
+fn with_scheme(url: &str) -> String {
+    if url.contains("://") { url.to_owned() } else { format!("https://{url}") }
 }
 
 /// Returns the bytes that a text with escapes stands for, or the letter of an unknown escape.
@@ -153,6 +166,63 @@ mod tests {
     use connect_core::testkit::props;
 
     use super::*;
+
+    /// The keys of the original, which has no table of them: its task parses them itself. `!` is a required key.
+    const KEYS: [(&str, &str, Option<&str>); 10] = [
+        ("deliveryStream", "STRING", Some("!")),
+        ("region", "STRING", None),
+        ("batch", "BOOLEAN", Some("true")),
+        ("batchSize", "INT", Some("500")),
+        ("batchSizeInBytes", "INT", Some("3670016")),
+        ("kinesisEndpoint", "STRING", None),
+        ("roleARN", "STRING", None),
+        ("roleSessionName", "STRING", Some("sluice-firehose-sink")),
+        ("roleExternalID", "STRING", None),
+        ("roleDurationSeconds", "INT", Some("3600")),
+    ];
+
+    #[test]
+    fn every_key_of_the_original_is_known_with_its_type_and_default() {
+        let def = FirehoseSinkConfig::config_def();
+        let known = KEYS.map(|(name, _, _)| {
+            let key = def.key(name).unwrap_or_else(|| panic!("`{name}` is not known"));
+            let default = if key.is_required { Some("!") } else { key.default.as_deref() };
+            (name, key.ty.name(), default)
+        });
+        assert_eq!(known, KEYS);
+    }
+
+    #[test]
+    fn limits_of_firehose_are_allowed_and_one_more_is_refused() {
+        let cases = [
+            ("batchSize", "500", "501"),
+            ("batchSizeInBytes", "4194304", "4194305"),
+            ("aggregation.max.records", "500", "501"),
+            ("aggregation.max.bytes", "1024000", "1024001"),
+            ("roleDurationSeconds", "43200", "43201"),
+        ];
+        let parse = |name, value| Settings::parse(&props(&[("deliveryStream", "logs"), (name, value)]));
+        for (name, most, more) in cases {
+            assert!(parse(name, most).is_ok(), "{name}={most}");
+            let issues = parse(name, more).expect_err("one too many");
+            assert!(issues[0].name == name && issues[0].message.contains(more), "{issues:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_without_a_scheme_is_https() {
+        let cases = [
+            ("firehose.eu-west-1.amazonaws.com", Some("https://firehose.eu-west-1.amazonaws.com")),
+            ("localhost:4573", Some("https://localhost:4573")),
+            ("http://localhost:4573", Some("http://localhost:4573")),
+            ("", None),
+        ];
+        for (given, expected) in cases {
+            let settings = Settings::parse(&props(&[("deliveryStream", "logs"), ("kinesisEndpoint", given)]))
+                .expect("valid");
+            assert_eq!(settings.aws.endpoint.as_deref(), expected, "{given}");
+        }
+    }
 
     #[test]
     fn keys_of_the_original_are_taken_with_its_defaults() {
@@ -196,17 +266,25 @@ mod tests {
     fn every_issue_across_keys_is_named() {
         let issues = Settings::parse(&props(&[
             ("deliveryStream", "logs"),
-            ("kinesisEndpoint", "localhost"),
+            ("kinesisEndpoint", "ftp://localhost"),
             ("record.delimiter", "\\q"),
             ("aws.access.key.id", "id"),
             ("batch", "false"),
             ("aggregation.max.records", "5"),
+            ("roleARN", "arn:aws:iam::1:role/writer"),
+            ("roleSessionName", ""),
         ]))
-        .expect_err("four issues");
+        .expect_err("five issues");
         let names: Vec<&str> = issues.iter().map(|issue| issue.name.as_str()).collect();
         assert_eq!(
             names,
-            ["kinesisEndpoint", "record.delimiter", "aws.secret.access.key", "aggregation.max.records"]
+            [
+                "kinesisEndpoint",
+                "record.delimiter",
+                "aws.secret.access.key",
+                "aggregation.max.records",
+                "roleSessionName"
+            ]
         );
     }
 }

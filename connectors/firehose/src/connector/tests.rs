@@ -53,7 +53,7 @@ async fn connector_keeps_the_contract_of_sinks() {
         ("deliveryStream", ""),
         ("batchSize", "501"),
         ("batchSizeInBytes", "4194305"),
-        ("kinesisEndpoint", "localhost:4573"),
+        ("kinesisEndpoint", "ftp://localhost:4573"),
         ("record.delimiter", "\\x"),
     ];
     sink_contract(&plugin, &valid, bad, &Datum::schemaless(Value::string("x"))).await;

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
+use connect_core::testkit::props;
+
 use super::*;
+use crate::settings::Settings;
 
 fn limits() -> Limits {
     Limits {
@@ -56,6 +59,45 @@ fn requests_end_before_the_entry_that_would_pass_a_limit() {
         ]
     );
     assert_eq!((queue.len(), queue.bytes()), (0, 0));
+}
+
+/// Returns how many records are in each entry of each request for records of these sizes, at the service's own limits.
+fn requests(extra: &[(&str, &str)], sizes: impl IntoIterator<Item = usize>) -> Vec<Vec<usize>> {
+    let mut keys = props(&[("deliveryStream", "logs"), ("batchSizeInBytes", "4194304")]);
+    keys.extend(props(extra));
+    let now = Instant::now();
+    let mut queue = Queue::new(Settings::parse(&keys).expect("valid").limits);
+    for (offset, size) in (0..).zip(sizes) {
+        queue.push(item(0, offset, size, now));
+    }
+    let next = || queue.next_request(now);
+    std::iter::from_fn(next).map(|entries| entries.iter().map(|entry| entry.items.len()).collect()).collect()
+}
+
+#[test]
+fn a_request_holds_four_mebibytes_to_the_byte_and_not_one_more() {
+    const LARGE: usize = 1000 * 1024;
+    let rest = 4 * 1024 * 1024 - 4 * LARGE;
+    let of = |last| requests(&[], [LARGE, LARGE, LARGE, LARGE, last]);
+    assert_eq!(of(rest - 1), [vec![1; 5]]);
+    assert_eq!(of(rest), [vec![1; 5]]);
+    assert_eq!(of(rest + 1), [vec![1; 4], vec![1]]);
+}
+
+#[test]
+fn a_request_holds_five_hundred_entries_and_not_one_more() {
+    assert_eq!(requests(&[], vec![1; 500]), [vec![1; 500]]);
+    assert_eq!(requests(&[], vec![1; 501]), [vec![1; 500], vec![1]]);
+}
+
+#[test]
+fn an_entry_of_several_records_ends_at_its_limits_and_not_one_later() {
+    let joined = [("aggregation.max.records", "500")];
+    assert_eq!(requests(&joined, vec![1; 501]), [[500, 1]]);
+    let half = 500 * 1024;
+    assert_eq!(requests(&joined, [half, half - 1]), [[2]]);
+    assert_eq!(requests(&joined, [half, half]), [[2]]);
+    assert_eq!(requests(&joined, [half, half + 1]), [[1, 1]]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use connect_core::config::Props;
 use connect_core::data::{Datum, Value};
@@ -9,7 +10,7 @@ use connect_core::testkit::{
 };
 
 use crate::client::fake::{FakeStream, failed};
-use crate::errors::CallError;
+use crate::errors::{CallError, judge};
 
 use super::*;
 
@@ -76,6 +77,40 @@ async fn only_failed_entries_are_sent_again_and_in_their_order() {
     let mut accepted = rig.stream.accepted();
     accepted.sort();
     assert_eq!(accepted, texts(0..7), "nothing twice");
+}
+
+#[tokio::test]
+async fn one_of_five_hundred_entries_that_fails_again_and_again_is_sent_alone_until_it_is_taken() {
+    const FAILURES: usize = 6;
+    let stream = FakeStream::answering(|call, entries| {
+        let answer = |entry: &connect_core::Bytes| match entry.as_ref() {
+            b"v77" if call < FAILURES => failed("InternalFailure"),
+            _ => Ok(()),
+        };
+        Ok(entries.iter().map(answer).collect())
+    });
+    let mut rig = rig(&[("batchSize", "500")], stream);
+    assert!(rig.work.put(&batch(0..500)).await.expect("taken").is_empty());
+    assert_eq!(committed(&mut rig, 500).await, Some(500));
+    let calls = rig.stream.calls();
+    assert_eq!(calls[0], texts(0..500));
+    assert_eq!(calls[1..], vec![texts([77]); FAILURES], "the one alone, and no longer than it fails");
+    let expected = texts((0..500).filter(|offset| *offset != 77).chain([77]));
+    assert_eq!(rig.stream.accepted(), expected, "each once");
+}
+
+#[tokio::test]
+async fn a_call_accepted_without_an_answer_is_repeated_and_nothing_else_is() {
+    let stream = FakeStream::answering(|call, entries| match call {
+        // As `AwsFirehose` tells of a request that ran into its time limit.
+        0 => Err(judge(None, None, "no answer within 30000 ms", None)),
+        _ => Ok(vec![Ok(()); entries.len()]),
+    });
+    let mut rig = rig(&[], stream);
+    rig.work.put(&batch(0..10)).await.expect("taken");
+    assert_eq!(committed(&mut rig, 10).await, Some(10));
+    assert_eq!(rig.stream.calls(), [texts(0..5), texts(5..10), texts(0..5)]);
+    assert!(rig.reporter.take().is_empty());
 }
 
 #[tokio::test]
@@ -163,6 +198,36 @@ async fn calls_that_fail_are_made_again_with_every_entry_and_throttles_hold_all_
     assert_eq!(rig.stream.calls(), [texts(0..5), texts(0..5)]);
     let times = times.lock().expect("not poisoned").clone();
     assert!(times[1] - times[0] >= Duration::from_millis(240), "{:?}", times[1] - times[0]);
+}
+
+#[tokio::test]
+async fn partitions_are_paused_while_too_much_is_held_and_resumed_when_it_is_gone() {
+    let is_open = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&is_open);
+    let stream = FakeStream::answering(move |_, entries| {
+        let answer = if opened.load(Ordering::Relaxed) { Ok(()) } else { failed("InternalFailure") };
+        Ok(vec![answer; entries.len()])
+    });
+    let mut rig = rig(&[("max.buffered.records", "5")], stream);
+    rig.work.put(&batch(0..10)).await.expect("taken");
+    let all = vec![TopicPartition::new("t", 0)];
+    assert!(rig.handle.take().contains(&HandleCall::Pause(all.clone())), "ten are held, five are allowed");
+    is_open.store(true, Ordering::Relaxed);
+    assert_eq!(committed(&mut rig, 10).await, Some(10));
+    assert!(rig.handle.take().contains(&HandleCall::Resume(all)));
+    let mut accepted = rig.stream.accepted();
+    accepted.sort();
+    assert_eq!(accepted, texts(0..10), "each once");
+}
+
+#[tokio::test]
+async fn records_whose_topic_a_transform_renamed_commit_their_own_partition() {
+    let mut rig = rig(&[], FakeStream::accepting());
+    let mut renamed = batch(0..5);
+    renamed.iter_mut().for_each(|record| record.topic = Arc::from("elsewhere"));
+    rig.work.put(&renamed).await.expect("taken");
+    assert_eq!(committed(&mut rig, 5).await, Some(5));
+    assert_eq!(rig.stream.accepted(), texts(0..5));
 }
 
 #[tokio::test]
