@@ -182,12 +182,15 @@ mod tests {
 
     #[test]
     fn what_the_original_cannot_write_is_json() {
-        let schema =
-            SchemaBuilder::structure().field("a", Schema::of(Type::Int32)).build().expect("a schema");
-        let structure = Struct::from_parts(Arc::clone(&schema), vec![Value::Int32(5)]);
+        let schema = SchemaBuilder::structure()
+            .field("a", Schema::of(Type::Int32))
+            .field("b", Schema::optional(Type::String))
+            .build()
+            .expect("a schema");
+        let structure = Struct::from_parts(Arc::clone(&schema), vec![Value::Int32(5), Value::Null]);
         let text = Datum::from_json(Bytes::from_static(b"{\"a\":5}"), |_| unreachable!("never decoded"));
         let cases = [
-            (Datum::new(Some(schema), Value::Struct(Box::new(structure))), "{\"a\":5}\n"),
+            (Datum::new(Some(schema), Value::Struct(Box::new(structure))), "{\"a\":5,\"b\":null}\n"),
             (Datum::schemaless(Value::Int64(5)), "5\n"),
             (Datum::schemaless(Value::Array(vec![Value::Null])), "[null]\n"),
             (text, "{\"a\":5}\n"),

@@ -112,3 +112,39 @@ async fn check(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use connect_core::kit::SystemClock;
+    use connect_core::testkit::{props, sink_context};
+
+    use super::*;
+    use crate::client::fake::FakeStream;
+    use crate::errors::judge;
+
+    #[tokio::test]
+    async fn a_stream_that_takes_no_records_is_refused_at_start_and_one_that_cannot_be_looked_at_is_not() {
+        let answer = |code| Err(judge(Some(code), Some(400), "said Firehose", None));
+        let cases = [
+            (Ok(("ACTIVE", "DirectPut")), None),
+            (Ok(("CREATING", "DirectPut")), Some("`CREATING`")),
+            (Ok(("ACTIVE", "KinesisStreamAsSource")), Some("`KinesisStreamAsSource`")),
+            (answer("ResourceNotFoundException"), Some("ResourceNotFoundException")),
+            (answer("AccessDeniedException"), None),
+            (answer("ServiceUnavailableException"), None),
+        ];
+        for (description, expected) in cases {
+            let (context, _) = sink_context(Arc::new(SystemClock));
+            let stream = Arc::new(FakeStream::described(description.clone()));
+            let started = FirehoseSinkTask::with_stream(stream)
+                .start(context, &props(&[("deliveryStream", "logs")]))
+                .await;
+            let told = started.err().map(|error| error.to_string());
+            match (expected, told) {
+                (None, None) => {}
+                (Some(part), Some(text)) if text.contains(part) && text.contains("`logs`") => {}
+                (_, told) => panic!("{description:?}: {told:?}"),
+            }
+        }
+    }
+}

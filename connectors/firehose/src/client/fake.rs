@@ -13,6 +13,7 @@ type Answerer = Box<dyn Fn(usize, &[Bytes]) -> Answer + Send + Sync>;
 /// Accepts entries, or not.
 pub(crate) struct FakeStream {
     answerer: Answerer,
+    description: Result<(String, String), CallError>,
     seen: Mutex<Seen>,
 }
 
@@ -30,7 +31,14 @@ impl FakeStream {
 
     /// Returns a stream that answers the call with the given number, from 0.
     pub(crate) fn answering(answerer: impl Fn(usize, &[Bytes]) -> Answer + Send + Sync + 'static) -> Self {
-        Self { answerer: Box::new(answerer), seen: Mutex::default() }
+        let description = Ok(("ACTIVE".to_owned(), "DirectPut".to_owned()));
+        Self { answerer: Box::new(answerer), description, seen: Mutex::default() }
+    }
+
+    /// Returns a stream that says this of itself.
+    pub(crate) fn described(description: Result<(&str, &str), CallError>) -> Self {
+        let description = description.map(|(status, source)| (status.to_owned(), source.to_owned()));
+        Self { description, ..Self::accepting() }
     }
 
     /// Returns the entries of every call so far.
@@ -52,7 +60,7 @@ pub(crate) fn failed(code: &str) -> EntryAnswer {
 #[async_trait]
 impl DeliveryStream for FakeStream {
     async fn describe(&self) -> Result<(String, String), CallError> {
-        Ok(("ACTIVE".to_owned(), "DirectPut".to_owned()))
+        self.description.clone()
     }
 
     async fn put(&self, entries: Vec<Bytes>) -> Answer {
