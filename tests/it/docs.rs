@@ -4,7 +4,7 @@ use std::path::Path;
 
 const HEADING: &str = "## What users asked for";
 /// Pages that have the table.
-const PAGES: &[&str] = &["docs/elasticsearch.md", "docs/s3.md"];
+const PAGES: &[&str] = &["docs/elasticsearch.md", "docs/firehose.md", "docs/s3.md"];
 /// Fewest tests that a table names.
 const FEWEST: usize = 15;
 
