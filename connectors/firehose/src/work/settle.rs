@@ -15,6 +15,9 @@ use crate::queue::{Entry, Item};
 const MAX_DELAY: Duration = Duration::from_secs(20);
 /// Attempts after which a fault is reported as trouble: most pass before.
 const TROUBLE_AFTER: u32 = 4;
+/// Entries of a request from which its throttled share tells of the stream: one that is sent again by itself tells
+/// little, and must not hold the records of all tasks.
+const TELLING: usize = 10;
 
 type Joined = Option<Result<Landed, JoinError>>;
 
@@ -129,7 +132,7 @@ impl Work {
             Some(_) => {}
             None if throttled > 0 => {
                 #[expect(clippy::cast_precision_loss, reason = "at most some hundred entries")]
-                let share = throttled as f64 / count as f64;
+                let share = throttled as f64 / count.max(TELLING) as f64;
                 self.pace.throttled(share, None, chance, sent, now);
             }
             None => self.pace.accepted(),

@@ -84,7 +84,7 @@ async fn one_of_five_hundred_entries_that_fails_again_and_again_is_sent_alone_un
     const FAILURES: usize = 6;
     let stream = FakeStream::answering(|call, entries| {
         let answer = |entry: &connect_core::Bytes| match entry.as_ref() {
-            b"v77" if call < FAILURES => failed("InternalFailure"),
+            b"v77" if call < FAILURES => failed("ServiceUnavailableException"),
             _ => Ok(()),
         };
         Ok(entries.iter().map(answer).collect())
