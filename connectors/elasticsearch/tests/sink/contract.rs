@@ -17,7 +17,7 @@ fn value() -> Datum {
 }
 
 /// Returns the keys with errors, and the errors of one.
-fn errors(class: &str, props: &Props) -> Vec<(String, String)> {
+pub(crate) fn errors(class: &str, props: &Props) -> Vec<(String, String)> {
     let Factory::Sink(make) = plugin(class).factory else { panic!("`{class}` is a sink") };
     let report = make().validate(props);
     let failed = report.values.into_iter().filter(|value| !value.errors.is_empty());

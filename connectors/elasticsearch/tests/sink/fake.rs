@@ -113,7 +113,10 @@ impl FakeCluster {
         self.state().refusals.insert(id.to_owned(), Refusal { status, kind, times });
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, std::io::Error> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
         let path = parts.uri.path().to_owned();

@@ -7,3 +7,4 @@ mod faults;
 mod order;
 mod resources;
 mod rig;
+mod way;
