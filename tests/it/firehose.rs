@@ -23,7 +23,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::{
-    s3_options::{token_service, token_service_that_answers},
+    s3_options::{token_service, token_service_that_refuses},
     support::{properties, with},
 };
 
@@ -286,11 +286,8 @@ async fn the_credentials_of_an_assumed_role_sign_the_requests_to_firehose() {
 async fn a_role_that_may_not_be_assumed_fails_the_task_and_names_the_key() {
     let rig = Rig::new("firehose-no-role", 1).await;
     rig.produce(0, 1).await;
-    let refusal = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
-                   <Code>AccessDenied</Code><Message>not authorized to perform: sts:AssumeRole</Message></Error>\
-                   <RequestId>1</RequestId></ErrorResponse>";
     let (sender, _requests) = channel();
-    let url = token_service_that_answers("403 Forbidden", refusal.to_owned(), sender);
+    let url = token_service_that_refuses(sender);
     let setup = Setup::new(&rig.broker.bootstrap()).variable("AWS_ENDPOINT_URL", &url);
     let worker = setup.start().await;
     worker.create(&rig.name, &rig.config(with_role())).await;

@@ -125,12 +125,16 @@ pub(crate) fn token_service(requests: Sender<String>) -> String {
     token_service_that_answers("200 OK", credentials, requests)
 }
 
+/// A token service that gives no role to anyone.
+pub(crate) fn token_service_that_refuses(requests: Sender<String>) -> String {
+    let refusal = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+                   <Code>AccessDenied</Code><Message>not authorized to perform: sts:AssumeRole</Message></Error>\
+                   <RequestId>1</RequestId></ErrorResponse>";
+    token_service_that_answers("403 Forbidden", refusal.to_owned(), requests)
+}
+
 /// A token service with one answer to everything.
-pub(crate) fn token_service_that_answers(
-    status: &'static str,
-    answer: String,
-    requests: Sender<String>,
-) -> String {
+fn token_service_that_answers(status: &'static str, answer: String, requests: Sender<String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = listener.local_addr().expect("a bound socket has an address").port();
     thread::spawn(move || {
@@ -183,6 +187,27 @@ async fn a_role_is_assumed_and_its_credentials_write_the_objects() {
     for part in ["Action=AssumeRole", "role%2Fwriter", "ExternalId=outside", "RoleSessionName=session-1"] {
         assert!(request.contains(part), "{part} is not in {request}");
     }
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_be_assumed_fails_the_task_and_names_the_keys() {
+    let place = Place::new("s3-no-role", 1).await;
+    let arn = "s3.credentials.provider.sts.role.arn";
+    let more = json!({
+        "s3.region": REGION,
+        "store.url": place.s3.url(),
+        "s3.credentials.provider.class": "io.confluent.connect.s3.auth.AwsAssumeRoleCredentialsProvider",
+        arn: "arn:aws:iam::123456789012:role/writer",
+        "aws.access.key.id": "somebody",
+        "aws.secret.access.key": "else",
+    });
+    let (sender, _requests) = channel();
+    let url = token_service_that_refuses(sender);
+    let worker = Setup::new(&place.broker.bootstrap()).s3(&url).start().await;
+    worker.create(&place.name, &with(s3_sink(&place.topic, Place::BUCKET), more)).await;
+    let status = worker.await_task(&place.name, "FAILED").await;
+    let trace = status["tasks"][0]["trace"].as_str().unwrap_or_default();
+    assert!(trace.contains("AccessDenied") && trace.contains(arn), "{trace}");
 }
 
 #[tokio::test]

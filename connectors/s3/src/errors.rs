@@ -79,7 +79,8 @@ impl Advice {
                 "the bucket is in another region or at another endpoint: correct `s3.region` or `store.url`"
             }
             Advice::Credentials => {
-                "check `aws.access.key.id` and `aws.secret.access.key`, or the AWS default credentials chain"
+                "check `aws.access.key.id` and `aws.secret.access.key`, or the AWS default credentials chain, and the \
+                 role if one is assumed (`s3.credentials.provider.sts.role.arn` or `aws.sts.role.arn`)"
             }
             Advice::Permission => {
                 "the credentials need `s3:PutObject`, `s3:AbortMultipartUpload` and `s3:ListBucket` on the bucket"

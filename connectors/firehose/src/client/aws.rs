@@ -16,6 +16,7 @@ use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 
 use connect_core::config::Secret;
+use connect_core::kit::{lacks_aws_credentials, with_causes};
 use connect_core::{Bytes, async_trait};
 
 use crate::client::{DeliveryStream, EntryAnswer};
@@ -217,50 +218,10 @@ where
     let status = answer.map(|answer| answer.status().as_u16());
     let header = |name| answer.and_then(|answer| answer.headers().get(name));
     let after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
-    let message = error.message().map_or_else(|| chain_text(error), str::to_owned);
+    let message = error.message().map_or_else(|| with_causes(error), str::to_owned);
     // What Firehose itself answered is judged by its code.
-    match answer.is_none() && lacks_credentials(error) {
+    match answer.is_none() && lacks_aws_credentials(error) {
         true => no_credentials(&message),
         false => judge(error.code(), status, &message, after),
     }
-}
-
-/// Returns an error and its causes in one line.
-fn chain_text(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(here) = cause {
-        let next = here.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = here.source();
-    }
-    text
-}
-
-/// What STS says where no role is given out until an operator acts.
-const STS_REFUSALS: [&str; 4] = [
-    "unhandled error (AccessDenied)",
-    "unhandled error (InvalidClientTokenId)",
-    "unhandled error (SignatureDoesNotMatch)",
-    "unhandled error (ValidationError)",
-];
-
-/// Returns whether there are no credentials, which waiting does not cure: the chain ended without any, or the role is
-/// refused. A provider that timed out may answer later.
-fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(here) = cause {
-        let text = here.to_string();
-        if text.contains("the credential provider was not enabled")
-            || text.contains("no providers in chain provided credentials")
-            || STS_REFUSALS.iter().any(|refusal| text.contains(refusal))
-        {
-            return true;
-        }
-        cause = here.source();
-    }
-    false
 }

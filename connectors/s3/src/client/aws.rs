@@ -20,6 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 
 use connect_core::config::Secret;
+use connect_core::kit::{lacks_aws_credentials, with_causes};
 use connect_core::{Bytes, async_trait};
 
 use crate::client::ObjectStore;
@@ -290,7 +291,7 @@ where
     let message = match error.message() {
         Some(message) => message.to_owned(),
         None => {
-            let text = chain_text(&error);
+            let text = with_causes(&error);
             // A chain that cannot be asked now is tried again, but the operator should know where to look.
             if text.contains("loading credentials") {
                 format!("{text}; {}", Advice::Credentials.text())
@@ -303,41 +304,11 @@ where
         code,
         status,
         retry_after,
-        is_credentials: lacks_credentials(&error),
+        // What S3 itself answered is judged by its code.
+        is_credentials: status.is_none() && lacks_aws_credentials(&error),
         message,
         source: Some(Box::new(error)),
     }
-}
-
-/// Returns an error and its causes in one line.
-fn chain_text(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(here) = cause {
-        let next = here.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = here.source();
-    }
-    text
-}
-
-/// Returns whether the chain ended without credentials, which waiting does not cure; a provider that timed out may
-/// answer later.
-fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(here) = cause {
-        let text = here.to_string();
-        if text.contains("the credential provider was not enabled")
-            || text.contains("no providers in chain provided credentials")
-        {
-            return true;
-        }
-        cause = here.source();
-    }
-    false
 }
 
 fn key_md5(key: &Secret) -> String {
