@@ -306,3 +306,19 @@ async fn a_document_that_does_not_fit_the_mapping_fails_the_task_with_the_server
         assert!(site.committed(&site.name, 1)[0] <= 1, "nothing after the refused record is committed");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_pipeline_fails_the_task_whatever_the_policy_for_malformed_documents() {
+    // The node of OpenSearch runs without the part for pipelines and answers 500 to all that name one.
+    let site = Site::new(Elasticsearch, "no-pipeline", 1).await;
+    let config = json!({
+        "key.ignore": "true", "ingest.pipeline": "none-such", "behavior.on.malformed.documents": "ignore",
+    });
+    let worker = site.worker().await;
+    worker.create(&site.name, &site.sink(config)).await;
+    site.client.produce(&site.topic, 0, [r#"{"n":1}"#]).await;
+    let status = worker.await_task(&site.name, "FAILED").await;
+    let trace = status["tasks"][0]["trace"].as_str().unwrap_or_default();
+    assert!(trace.contains("pipeline with id [none-such] does not exist"), "{trace}");
+    assert!(site.committed(&site.name, 1)[0] <= 0, "nothing is committed that was not written");
+}

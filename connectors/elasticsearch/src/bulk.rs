@@ -163,6 +163,10 @@ fn verdict(result: &ItemResult, operation: &Operation) -> Verdict {
         (_, "cluster_block_exception") => Verdict::Again { reason: text, is_rejection: false },
         (429, _) => Verdict::Again { reason: text, is_rejection: true },
         (500..=599, _) => Verdict::Again { reason: text, is_rejection: false },
+        // No document is at fault, so the policy for those that are must not pass over all of them.
+        (400, "illegal_argument_exception") if text.contains(": pipeline with id [") => {
+            Verdict::Refused(format!("status 400 {text}"))
+        }
         (status, kind) if status == 400 || MALFORMED.contains(&kind) => Verdict::Malformed(text),
         (status, _) => Verdict::Refused(format!("status {status} {text}")),
     }
@@ -227,6 +231,20 @@ mod tests {
         }
         assert!(matches!(judged(404, "document_missing_exception"), Verdict::Refused(_)));
         assert!(matches!(judged(403, "security_exception"), Verdict::Refused(_)));
+    }
+
+    #[test]
+    fn an_unknown_pipeline_is_no_fault_of_a_document() {
+        let error =
+            r#"{"type":"illegal_argument_exception","reason":"pipeline with id [geo] does not exist"}"#;
+        let item = format!(r#"{{"index":{{"status":400,"error":{error}}}}}"#);
+        let Outcome::Items(verdicts) =
+            answered(200, &format!(r#"{{"errors":true,"items":[{item},{item}]}}"#))
+        else {
+            panic!("the request itself is answered")
+        };
+        let text = "status 400 illegal_argument_exception: pipeline with id [geo] does not exist".to_owned();
+        assert_eq!(verdicts, vec![Verdict::Refused(text); 2]);
     }
 
     #[test]
