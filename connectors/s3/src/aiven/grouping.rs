@@ -138,14 +138,16 @@ impl Groups {
         }
         let schemas = if rules.by_schema { Schemas::of(record) } else { Schemas::NONE };
         let place = (Arc::clone(&record.topic), partition_of(record), key);
-        let offset = match self.heads.get(&place) {
+        let mut offset = match self.heads.get(&place) {
             Some(head) if head.schemas == schemas => head.offset,
             _ => record.offset,
         };
         render(offset, &place.2, out);
         let is_full = |most: u64| count(out.as_str()).is_none_or(|records| records >= most);
-        let offset = if rules.max_records.is_some_and(is_full) { record.offset } else { offset };
-        render(offset, &place.2, out);
+        if offset != record.offset && rules.max_records.is_some_and(is_full) {
+            offset = record.offset;
+            render(offset, &place.2, out);
+        }
         self.heads.insert(place, Head { offset, schemas });
         Ok(())
     }
