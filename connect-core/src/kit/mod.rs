@@ -11,7 +11,7 @@ mod offsets;
 pub use backoff::{Backoff, RetryPolicy};
 pub use batch::{BatchLimits, Batcher, Closed, PushError};
 pub use budget::{ByteBudget, Lease};
-pub use causes::{lacks_aws_credentials, with_causes};
+pub use causes::with_causes;
 pub use clock::{Clock, SharedClock, SystemClock};
 pub use fence::{Fence, FenceKilled, FencePass};
 pub use offsets::{OffsetTracker, Watermark};

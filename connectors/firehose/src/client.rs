@@ -7,7 +7,7 @@ pub(crate) mod fake;
 
 use connect_core::{Bytes, async_trait};
 
-pub(crate) use aws::{AwsFirehose, AwsOptions, Role, StaticCredentials};
+pub(crate) use aws::{AwsFirehose, AwsOptions};
 
 use crate::errors::CallError;
 

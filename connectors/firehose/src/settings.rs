@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use connect_core::config::{ConfigIssue, Props, Secret};
+use connector_aws::{Role, StaticCredentials, with_scheme};
 
-use crate::client::{AwsOptions, Role, StaticCredentials};
+use crate::client::AwsOptions;
 use crate::config::{FirehoseSinkConfig, MAX_ENTRY_BYTES};
 use crate::encoding::{Encoding, Form};
 use crate::queue::Limits;
@@ -117,9 +118,11 @@ fn aws_options(config: &FirehoseSinkConfig) -> AwsOptions {
         }),
         role: filled(config.role_arn.as_ref()).map(|arn| Role {
             arn: arn.clone(),
-            session_name: config.role_session_name.clone(),
+            session: config.role_session_name.clone(),
             external_id: filled(config.role_external_id.as_ref()).cloned(),
-            duration: Duration::from_secs(u64::try_from(config.role_duration_seconds).unwrap_or(u64::MAX)),
+            region: None,
+            duration: u64::try_from(config.role_duration_seconds).ok().map(Duration::from_secs),
+            endpoint: None,
         }),
         is_single: !config.batch,
         request_timeout: config.request_timeout,
@@ -133,11 +136,6 @@ fn filled(text: Option<&String>) -> Option<&String> {
 fn is_endpoint(url: &str) -> bool {
     let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or(url);
     !host.is_empty() && !host.contains("://") && !host.contains(char::is_whitespace)
-}
-
-/// The AWS SDK of the original takes a host without a scheme as HTTPS.
-fn with_scheme(url: &str) -> String {
-    if url.contains("://") { url.to_owned() } else { format!("https://{url}") }
 }
 
 /// Returns the bytes that a text with escapes stands for, or the letter of an unknown escape.
@@ -242,8 +240,8 @@ mod tests {
         assert_eq!((settings.limits.max_entries, settings.aws.is_single), (1, true));
         let role = settings.aws.role.expect("a role");
         assert_eq!(
-            (role.session_name.as_str(), role.external_id.as_deref(), role.duration.as_secs()),
-            ("s", Some("x"), 3600)
+            (role.session.as_str(), role.external_id.as_deref(), role.duration),
+            ("s", Some("x"), Some(Duration::from_secs(3600)))
         );
     }
 

@@ -9,7 +9,7 @@ mod records;
 
 use connect_core::{Bytes, async_trait};
 
-pub(crate) use access::{Proxy, Role, StaticCredentials};
+pub(crate) use access::Proxy;
 pub(crate) use aws::{AwsOptions, AwsStore, Encryption};
 pub(crate) use records::{Condition, RecordStore, Stored, Unfinished};
 

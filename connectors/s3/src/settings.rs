@@ -19,7 +19,7 @@ use crate::config::S3SinkConfig;
 use crate::naming::ObjectNaming;
 use crate::time_zone::parse_zone;
 use crate::writer::{Affix, Compatibility, NullPolicy, Rules};
-pub(crate) use access::{is_default_chain, with_scheme};
+pub(crate) use access::is_default_chain;
 
 const STORAGE_CLASS: &str = "S3Storage";
 /// `s3.retry.backoff.ms` is capped as Confluent caps it.

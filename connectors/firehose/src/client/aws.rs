@@ -5,40 +5,17 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_firehose::Client;
-use aws_sdk_firehose::config::Credentials;
 use aws_sdk_firehose::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 
-use connect_core::config::Secret;
-use connect_core::kit::{lacks_aws_credentials, with_causes};
+use connect_core::kit::with_causes;
 use connect_core::{Bytes, async_trait};
+use connector_aws::{Role, StaticCredentials, lacks_credentials};
 
 use crate::client::{DeliveryStream, EntryAnswer};
 use crate::errors::{CallError, judge, no_credentials};
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Credentials written in the configuration.
-#[derive(Debug, Clone)]
-pub(crate) struct StaticCredentials {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: Secret,
-}
-
-/// A role to assume.
-#[derive(Debug, Clone)]
-pub(crate) struct Role {
-    pub(crate) arn: String,
-    pub(crate) session_name: String,
-    pub(crate) external_id: Option<String>,
-    pub(crate) duration: Duration,
-}
 
 /// What requests are made with.
 #[derive(Debug, Clone)]
@@ -78,33 +55,15 @@ impl fmt::Debug for AwsFirehose {
 impl AwsFirehose {
     /// Returns a stream; credentials are looked up with the first request.
     pub(crate) async fn connect(options: AwsOptions) -> Self {
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
-        if let Some(region) = &options.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Ok(name) = AppName::new(concat!("Sluice-FirehoseSink-", env!("CARGO_PKG_VERSION"))) {
-            loader = loader.app_name(name);
-        }
-        if let Some(fixed) = &options.credentials {
-            let secret = fixed.secret_access_key.expose();
-            loader = loader.credentials_provider(Credentials::new(
-                &fixed.access_key_id,
-                secret,
-                None,
-                None,
-                "aws.access.key.id",
-            ));
-        }
+        let loader =
+            connector_aws::loader("FirehoseSink", options.region.as_deref(), options.credentials.as_ref());
         let shared = loader.load().await;
         let mut config = aws_sdk_firehose::config::Builder::from(&shared);
         if let Some(url) = &options.endpoint {
             config = config.endpoint_url(url);
         }
         if let Some(role) = &options.role {
-            config = config.credentials_provider(assumed(role, &shared).await);
+            config = config.credentials_provider(role.assume(&shared).await);
         }
         Self { client: Client::from_conf(config.build()), options }
     }
@@ -187,17 +146,6 @@ impl DeliveryStream for AwsFirehose {
     }
 }
 
-async fn assumed(role: &Role, shared: &SdkConfig) -> AssumeRoleProvider {
-    let mut builder = AssumeRoleProvider::builder(&role.arn)
-        .session_name(&role.session_name)
-        .session_length(role.duration)
-        .configure(shared);
-    if let Some(id) = &role.external_id {
-        builder = builder.external_id(id);
-    }
-    builder.build().await
-}
-
 fn record(entry: Bytes) -> Result<Record, CallError> {
     Record::builder()
         .data(Blob::new(Vec::from(entry)))
@@ -220,7 +168,7 @@ where
     let after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let message = error.message().map_or_else(|| with_causes(error), str::to_owned);
     // What Firehose itself answered is judged by its code.
-    match answer.is_none() && lacks_aws_credentials(error) {
+    match answer.is_none() && lacks_credentials(error) {
         true => no_credentials(&message),
         false => judge(error.code(), status, &message, after),
     }

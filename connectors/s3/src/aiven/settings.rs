@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use connect_core::config::{ConfigIssue, Props};
 use connect_core::kit::RetryPolicy;
+use connector_aws::{Role, StaticCredentials, with_scheme};
 use connector_formats::{
     AvroCodec, AvroConfig, AvroFormat, Compression, Envelope, EnvelopeFormat, EnvelopeStyle, LineFormat,
     OutputField, ParquetCodec, ParquetFormat, Part, RecordFormat,
@@ -13,10 +14,10 @@ use connector_formats::{
 use super::config::AivenConfig;
 use super::grouping::{Grouping, OldNames, TimeSource};
 use super::template::{AivenTemplate, Mode};
-use crate::client::{AwsOptions, Encryption, Role, StaticCredentials};
+use crate::client::{AwsOptions, Encryption};
 use crate::naming::ObjectNaming;
 use crate::partitioner::Partitioner;
-use crate::settings::{Issues, Settings, is_default_chain, with_scheme};
+use crate::settings::{Issues, Settings, is_default_chain};
 use crate::time_zone::parse_zone;
 use crate::upload::MIN_PART_BYTES;
 use crate::writer::{Affix, Compatibility, NullPolicy, Output, Rules};

@@ -1,44 +1,15 @@
-//! Who makes the requests and which way they go: credentials, an assumed role, a proxy.
+//! What the SDK's clients share, and the proxy that requests go through.
 
-use std::time::Duration;
-
-use aws_config::retry::RetryConfig;
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::{Credentials, StalledStreamProtectionConfig};
+use aws_sdk_s3::config::StalledStreamProtectionConfig;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector};
 
 use connect_core::config::Secret;
+use connector_aws::SdkConfig;
 
 use super::aws::AwsOptions;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Credentials written in the configuration.
-#[derive(Debug, Clone)]
-pub(crate) struct StaticCredentials {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: Secret,
-}
-
-/// A role that is assumed through AWS's token service.
-#[derive(Debug, Clone)]
-pub(crate) struct Role {
-    pub(crate) arn: String,
-    /// Name of the session.
-    pub(crate) session: String,
-    pub(crate) external_id: Option<String>,
-    /// Region of the token service; that of the bucket when absent.
-    pub(crate) region: Option<String>,
-    /// Length of a session; the provider's own when absent.
-    pub(crate) duration: Option<Duration>,
-    /// Endpoint of the token service; that of its region when absent.
-    pub(crate) endpoint: Option<String>,
-}
 
 /// A proxy that requests go through.
 #[derive(Debug, Clone)]
@@ -85,21 +56,10 @@ impl Proxy {
 
 /// Returns what all clients of the sink share; credentials are looked up with the first request.
 pub(super) async fn shared_config(options: &AwsOptions) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(options.region.clone()))
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
-        // A stalled upload meets the time limit of its request.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    if let Ok(name) = AppName::new(concat!("Sluice-S3Sink-", env!("CARGO_PKG_VERSION"))) {
-        loader = loader.app_name(name);
-    }
-    if let Some(fixed) = &options.credentials {
-        let secret = fixed.secret_access_key.expose();
-        let id = &fixed.access_key_id;
-        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "aws.access.key.id"));
-    }
+    // A stalled upload meets the time limit of its request.
+    let stalls = StalledStreamProtectionConfig::disabled();
+    let mut loader = connector_aws::loader("S3Sink", Some(&options.region), options.credentials.as_ref())
+        .stalled_stream_protection(stalls);
     if let Some(proxy) = options.proxy.clone() {
         let client = Builder::new().build_with_connector_fn(move |settings, components| {
             let mut connector = Connector::builder();
@@ -113,25 +73,6 @@ pub(super) async fn shared_config(options: &AwsOptions) -> SdkConfig {
         loader = loader.http_client(client);
     }
     loader.load().await
-}
-
-/// Returns credentials of a role, assumed with those that were given.
-pub(super) async fn assumed(role: &Role, shared: &SdkConfig) -> AssumeRoleProvider {
-    let shared = match &role.endpoint {
-        Some(url) => shared.to_builder().endpoint_url(url).build(),
-        None => shared.clone(),
-    };
-    let mut builder = AssumeRoleProvider::builder(&role.arn).session_name(&role.session).configure(&shared);
-    if let Some(id) = &role.external_id {
-        builder = builder.external_id(id);
-    }
-    if let Some(region) = &role.region {
-        builder = builder.region(Region::new(region.clone()));
-    }
-    if let Some(duration) = role.duration {
-        builder = builder.session_length(duration);
-    }
-    builder.build().await
 }
 
 #[cfg(test)]

@@ -20,11 +20,12 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 
 use connect_core::config::Secret;
-use connect_core::kit::{lacks_aws_credentials, with_causes};
+use connect_core::kit::with_causes;
 use connect_core::{Bytes, async_trait};
+use connector_aws::{Role, StaticCredentials, lacks_credentials};
 
 use crate::client::ObjectStore;
-use crate::client::access::{self, Proxy, Role, StaticCredentials};
+use crate::client::access::{self, Proxy};
 use crate::errors::{Advice, StoreError};
 
 /// Time a request gets, plus one second for each [`SLOWEST_BYTES_PER_SECOND`] of its body.
@@ -101,7 +102,7 @@ impl AwsStore {
             config = config.endpoint_url(url);
         }
         if let Some(role) = &options.role {
-            config = config.credentials_provider(access::assumed(role, &shared).await);
+            config = config.credentials_provider(role.assume(&shared).await);
         }
         let customer_key = match &options.encryption {
             Encryption::Customer(key) => Some(CustomerKey { key: key.clone(), md5: key_md5(key) }),
@@ -305,7 +306,7 @@ where
         status,
         retry_after,
         // What S3 itself answered is judged by its code.
-        is_credentials: status.is_none() && lacks_aws_credentials(&error),
+        is_credentials: status.is_none() && lacks_credentials(&error),
         message,
         source: Some(Box::new(error)),
     }

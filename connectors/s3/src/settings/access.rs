@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use connect_core::config::{Class, Secret};
+use connector_aws::{Role, StaticCredentials, with_scheme};
 
-use crate::client::{AwsOptions, Encryption, Proxy, Role, StaticCredentials};
+use crate::client::{AwsOptions, Encryption, Proxy};
 use crate::config::S3SinkConfig;
 
 use super::Issues;
@@ -108,9 +109,4 @@ fn encryption(config: &S3SinkConfig, issues: &mut Issues) -> Option<Encryption> 
 /// Returns whether a class stands for the AWS default chain.
 pub(crate) fn is_default_chain(provider: &Class) -> bool {
     DEFAULT_PROVIDERS.contains(&provider.simple_name())
-}
-
-/// Returns a URL with `https://` in front where it names no scheme.
-pub(crate) fn with_scheme(url: &str) -> String {
-    if url.contains("://") { url.to_owned() } else { format!("https://{url}") }
 }
