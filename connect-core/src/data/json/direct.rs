@@ -7,7 +7,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::data::json::decode::{decode_canonical_by_tree, shared_text};
-use crate::data::json::envelope::string_len;
+use crate::data::json::envelope::{numeral_len, string_len};
 use crate::data::json::{Node, Number, read};
 use crate::data::{Map, Value};
 
@@ -16,20 +16,16 @@ const MAX_DEPTH: usize = 32;
 /// Entries that a map has room for at once.
 const ENTRIES: usize = 8;
 
-/// Returns the value of canonical text; `None` where it nests deeply or is not canonical.
-pub(super) fn value_of_canonical(text: &Bytes) -> Option<Value> {
-    let mut cursor = Cursor { text, position: 0 };
-    let value = cursor.value(0)?;
-    (cursor.position == text.len()).then_some(value)
+/// Returns the value of canonical text that is the whole of another text or a part of it.
+pub(super) fn value_at(text: &Bytes, span: Range<usize>) -> Value {
+    shallow_value(text, &span).unwrap_or_else(|| decode_canonical_by_tree(&text.slice(span)))
 }
 
-/// Returns the value of canonical text that is part of another text.
-pub(super) fn value_at(text: &Bytes, span: Range<usize>) -> Value {
+/// `None` where the value nests deeply or is not canonical.
+fn shallow_value(text: &Bytes, span: &Range<usize>) -> Option<Value> {
     let mut cursor = Cursor { text, position: span.start };
-    match cursor.value(0) {
-        Some(value) if cursor.position == span.end => value,
-        _ => decode_canonical_by_tree(&text.slice(span)),
-    }
+    let value = cursor.value(0)?;
+    (cursor.position == span.end).then_some(value)
 }
 
 struct Cursor<'a> {
@@ -118,8 +114,7 @@ impl Cursor<'_> {
 
     fn number(&mut self) -> Option<Value> {
         let rest = &self.text[self.position..];
-        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-        let len = rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
+        let len = numeral_len(rest);
         self.position += len;
         let text = std::str::from_utf8(&rest[..len]).ok()?;
         if text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
@@ -151,7 +146,7 @@ mod tests {
             r#"["\ud800","x\ud83d\ude00y"]"#,
         ] {
             let bytes = Bytes::from(text);
-            let value = value_of_canonical(&bytes).expect(text);
+            let value = shallow_value(&bytes, &(0..bytes.len())).expect(text);
             // Printed, so that negative zero counts.
             assert_eq!(format!("{value:?}"), format!("{:?}", decode_canonical_by_tree(&bytes)), "{text}");
         }
@@ -165,7 +160,8 @@ mod tests {
             "{1:2}", "x",
         ];
         for text in odd.into_iter().chain([deep.as_str()]) {
-            assert_eq!(value_of_canonical(&Bytes::copy_from_slice(text.as_bytes())), None, "{text}");
+            let bytes = Bytes::copy_from_slice(text.as_bytes());
+            assert_eq!(shallow_value(&bytes, &(0..bytes.len())), None, "{text}");
         }
     }
 }

@@ -74,6 +74,12 @@ pub(super) fn string_len(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// Returns how many of the first bytes may belong to a number.
+pub(super) fn numeral_len(text: &[u8]) -> usize {
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len())
+}
+
 fn skip_space(text: &[u8]) -> &[u8] {
     let len =
         text.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).unwrap_or(text.len());

@@ -1,6 +1,6 @@
 //! The scan: validates a document and notes the spans that make up its canonical form.
 
-use crate::data::json::envelope::string_len;
+use crate::data::json::envelope::{numeral_len, string_len};
 use crate::data::json::fast::shapes::{Shape, Shapes};
 use crate::data::json::fast::strings::string_end;
 use crate::data::json::{Node, read, write_node};
@@ -161,12 +161,11 @@ impl<'a, 's> Scan<'a, 's> {
     #[cold]
     fn odd(&mut self, start: usize, depth: usize) -> Option<Piece> {
         let rest = &self.input[start..];
-        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let len = match rest.first() {
             // What may follow a value that is the whole document is the reader's affair.
             _ if depth == 0 => return None,
             Some(b'"') => string_len(rest)?,
-            _ => rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len()),
+            _ => numeral_len(rest),
         };
         let node = read(&rest[..len]).ok()?;
         match &node {
