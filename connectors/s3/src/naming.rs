@@ -6,6 +6,8 @@
 
 use std::fmt::Write;
 
+use connect_core::record::SinkRecord;
+
 /// The parts of object names that are the same for all objects of a sink.
 #[derive(Debug, Clone)]
 pub(crate) struct ObjectNaming {
@@ -30,6 +32,11 @@ impl ObjectNaming {
         write!(name, "{partition}{file_delim}{offset:0zero_pad_width$}").expect("writing to a string");
         name
     }
+}
+
+/// Returns the partition that names are built from.
+pub(crate) fn partition_of(record: &SinkRecord) -> i32 {
+    record.partition.unwrap_or(record.origin.partition)
 }
 
 #[cfg(test)]

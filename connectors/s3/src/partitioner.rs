@@ -9,6 +9,7 @@ use connect_core::error::ConnectError;
 use connect_core::record::SinkRecord;
 
 use crate::joda::JodaPattern;
+use crate::naming::partition_of;
 use crate::template::Template;
 use crate::time_zone::{floor_ms, zoned};
 use crate::timestamps::{TimestampExtractor, nested, record_time};
@@ -95,8 +96,7 @@ impl Partitioner {
     ) -> Result<(), ConnectError> {
         match self {
             Partitioner::Default => {
-                let partition = record.partition.unwrap_or(record.origin.partition);
-                write!(out, "partition={partition}").expect("writing to a string");
+                write!(out, "partition={}", partition_of(record)).expect("writing to a string");
                 Ok(())
             }
             Partitioner::Field { fields, delim } => encode_fields(record, fields, delim, out),

@@ -9,6 +9,7 @@ use connect_core::error::ConnectError;
 use connect_core::record::SinkRecord;
 
 use crate::joda::JodaPattern;
+use crate::naming::partition_of;
 use crate::time_zone::zoned;
 use crate::timestamps::{TimestampExtractor, nested};
 
@@ -87,8 +88,7 @@ impl Template {
                 TemplatePart::Text(text) => out.push_str(text),
                 TemplatePart::Topic => escape(&record.topic, out),
                 TemplatePart::Partition => {
-                    let partition = record.partition.unwrap_or(record.origin.partition);
-                    write!(out, "{partition}").expect("writing to a string");
+                    write!(out, "{}", partition_of(record)).expect("writing to a string");
                 }
                 TemplatePart::Key(path) => part_of(&record.key, path, "key", out)?,
                 TemplatePart::Field(path) => part_of(&record.value, path, "field", out)?,

@@ -22,6 +22,7 @@ use connect_core::kit::ByteBudget;
 use connect_core::record::{SinkRecord, TopicPartition};
 
 use crate::aiven::Groups;
+use crate::naming::partition_of;
 use crate::partitioner::{Partitioner, TimeMemo};
 use crate::time_zone::next_scheduled_ms;
 
@@ -346,9 +347,4 @@ impl PartitionWriter {
             self.scheduled_ms = Some(next_scheduled_ms(now_ms, *interval_ms, zone));
         }
     }
-}
-
-/// Returns the partition that names are built from.
-pub(crate) fn partition_of(record: &SinkRecord) -> i32 {
-    record.partition.unwrap_or(record.origin.partition)
 }

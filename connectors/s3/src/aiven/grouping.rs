@@ -11,6 +11,7 @@ use connect_core::error::ConnectError;
 use connect_core::record::SinkRecord;
 
 use super::template::{AivenTemplate, Mode, Values};
+use crate::naming::partition_of;
 use crate::time_zone::zoned;
 use crate::timestamps::record_time;
 
@@ -165,10 +166,6 @@ impl Schemas {
         let header = record.headers.iter().next().and_then(|header| header.value.schema());
         Self([record.key.schema().cloned(), record.value.schema().cloned(), header.cloned()])
     }
-}
-
-fn partition_of(record: &SinkRecord) -> i32 {
-    record.partition.unwrap_or(record.origin.partition)
 }
 
 /// Returns the text of a key: its own, or that of Java's `toString`. Bytes, of which Java prints where they lie in

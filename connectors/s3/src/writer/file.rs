@@ -8,7 +8,8 @@ use connect_core::kit::{ByteBudget, Lease};
 use connect_core::record::SinkRecord;
 use connector_formats::{Part, Payload, RecordFormat, Rows};
 
-use super::{Output, partition_of};
+use super::Output;
+use crate::naming::partition_of;
 
 /// Memory is accounted in steps, not record by record.
 const LEASE_STEP_BYTES: usize = 16 * 1024;

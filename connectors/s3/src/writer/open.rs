@@ -7,7 +7,8 @@ use connect_core::record::{SinkRecord, TopicPartition};
 use connector_formats::Part;
 
 use super::file::OpenFile;
-use super::{Output, PartitionWriter, partition_of};
+use super::{Output, PartitionWriter};
+use crate::naming::partition_of;
 
 /// Open files of a partition that have buffers reserved as large as those before them.
 const ROOMY_FILES: usize = 4;
