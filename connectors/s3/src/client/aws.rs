@@ -11,6 +11,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     CompletedMultipartUpload, CompletedPart, ObjectCannedAcl, ServerSideEncryption, Tag, Tagging,
@@ -138,6 +139,24 @@ impl AwsStore {
         self.options.sends_digest.then(|| STANDARD.encode(Md5::digest(body)))
     }
 
+    /// Returns the call that writes a whole object, with the access and encryption that all objects get.
+    fn put(&self, key: &str, body: Bytes) -> PutObjectFluentBuilder {
+        let (algorithm, customer_key, key_md5) = self.customer_headers();
+        let (encryption, kms_key_id) = self.server_encryption();
+        self.client
+            .put_object()
+            .bucket(&self.options.bucket)
+            .key(key)
+            .set_acl(self.acl())
+            .set_server_side_encryption(encryption)
+            .set_ssekms_key_id(kms_key_id)
+            .set_sse_customer_algorithm(algorithm)
+            .set_sse_customer_key(customer_key)
+            .set_sse_customer_key_md5(key_md5)
+            .set_content_md5(self.digest(&body))
+            .body(ByteStream::from(body))
+    }
+
     fn condition(&self) -> Option<String> {
         self.options.is_conditional.then(|| "*".to_owned())
     }
@@ -151,23 +170,8 @@ impl ObjectStore for AwsStore {
     }
 
     async fn put_object(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
-        let (algorithm, customer_key, key_md5) = self.customer_headers();
-        let (encryption, kms_key_id) = self.server_encryption();
         let size = body.len();
-        let call = self
-            .client
-            .put_object()
-            .bucket(&self.options.bucket)
-            .key(key)
-            .set_acl(self.acl())
-            .set_server_side_encryption(encryption)
-            .set_ssekms_key_id(kms_key_id)
-            .set_sse_customer_algorithm(algorithm)
-            .set_sse_customer_key(customer_key)
-            .set_sse_customer_key_md5(key_md5)
-            .set_content_md5(self.digest(&body))
-            .set_if_none_match(self.condition())
-            .body(ByteStream::from(body));
+        let call = self.put(key, body).set_if_none_match(self.condition());
         if self.is_https {
             // TLS protects the body on its way; hashing it again for the signature costs as much as compressing it.
             return limited(size, call.customize().disable_payload_signing().send()).await.map(|_| ());

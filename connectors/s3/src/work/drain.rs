@@ -1,7 +1,6 @@
 //! The end of a run: files are closed although they are not full.
 
 use connect_core::error::ConnectError;
-use connect_core::record::TopicPartition;
 
 use super::Work;
 
@@ -14,18 +13,9 @@ impl Work {
     pub(crate) async fn close_files(&mut self) -> Result<(), ConnectError> {
         // Objects of the same names may be on their way, and the newer ones must come last.
         self.await_uploads().await?;
-        let is_open = |partition: &TopicPartition| {
-            self.partitions.get(partition).is_some_and(|assigned| assigned.writer.first_offset().is_some())
-        };
-        let open: Vec<TopicPartition> =
-            self.partitions.keys().filter(|partition| is_open(partition)).cloned().collect();
-        for partition in open {
-            let now_ms = self.context.clock.wall_ms();
-            let assigned = self.partitions.get_mut(&partition);
+        for partition in self.open_partitions() {
             // An upload that ended while the ones before were handed on may have had this one read again.
-            let assigned = assigned.filter(|assigned| assigned.writer.first_offset().is_some());
-            if let Some(rotated) = assigned.map(|assigned| assigned.writer.rotate(now_ms)).transpose()? {
-                self.launch(&partition, rotated).await?;
+            if self.close_partition_files(&partition).await? {
                 self.make_room().await?;
             }
         }

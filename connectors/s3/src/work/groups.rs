@@ -1,7 +1,6 @@
 //! Files that end with each commit of offsets, as those of Aiven's sink do.
 
 use connect_core::error::ConnectError;
-use connect_core::record::TopicPartition;
 
 use super::Work;
 
@@ -20,21 +19,10 @@ impl Work {
                 return Ok(());
             }
         }
-        let is_open = |partition: &TopicPartition| {
-            self.partitions.get(partition).is_some_and(|assigned| assigned.writer.first_offset().is_some())
-        };
-        let open: Vec<TopicPartition> =
-            self.partitions.keys().filter(|partition| is_open(partition)).cloned().collect();
-        for partition in open {
-            let now_ms = self.context.clock.wall_ms();
-            let assigned = self.partitions.get_mut(&partition);
-            let assigned = assigned.filter(|assigned| assigned.writer.first_offset().is_some());
-            if let Some(rotated) = assigned.map(|assigned| assigned.writer.rotate(now_ms)).transpose()? {
-                self.launch(&partition, rotated).await?;
-                // A task that stops takes no more records, and what is handed on is in memory already.
-                if !self.context.stop.is_cancelled() {
-                    self.make_room().await?;
-                }
+        for partition in self.open_partitions() {
+            // A task that stops takes no more records, and what is handed on is in memory already.
+            if self.close_partition_files(&partition).await? && !self.context.stop.is_cancelled() {
+                self.make_room().await?;
             }
         }
         Ok(())

@@ -15,6 +15,30 @@ use super::assigned::Assigned;
 use super::{Done, Outcome, Work, stopping};
 
 impl Work {
+    /// Returns the partitions that have open files.
+    pub(super) fn open_partitions(&self) -> Vec<TopicPartition> {
+        let open = self.partitions.iter().filter(|(_, assigned)| assigned.writer.first_offset().is_some());
+        open.map(|(partition, _)| partition.clone()).collect()
+    }
+
+    /// Closes the files of a partition and hands them to their uploads; returns whether any were open.
+    ///
+    /// # Errors
+    /// A data error when the records of a file have no common layout; else as [`Work::launch`].
+    pub(super) async fn close_partition_files(
+        &mut self,
+        partition: &TopicPartition,
+    ) -> Result<bool, ConnectError> {
+        let now_ms = self.context.clock.wall_ms();
+        let assigned = self.partitions.get_mut(partition);
+        let Some(assigned) = assigned.filter(|assigned| assigned.writer.first_offset().is_some()) else {
+            return Ok(false);
+        };
+        let rotated = assigned.writer.rotate(now_ms)?;
+        self.launch(partition, rotated).await?;
+        Ok(true)
+    }
+
     /// Hands the files closed together to their uploads.
     pub(super) async fn launch(
         &mut self,

@@ -78,11 +78,7 @@ impl Work {
                 self.wait_for_uploads().await?;
             }
         }
-        let now_ms = self.context.clock.wall_ms();
-        let assigned = self.partitions.get_mut(&partition);
-        if let Some(rotated) = assigned.map(|assigned| assigned.writer.rotate(now_ms)).transpose()? {
-            self.launch(&partition, rotated).await?;
-        }
+        self.close_partition_files(&partition).await?;
         Ok(true)
     }
 

@@ -1,6 +1,6 @@
 //! The calls of commit records, with the AWS SDK.
 
-use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::primitives::DateTime;
 
 use connect_core::{Bytes, async_trait};
 
@@ -38,23 +38,8 @@ impl RecordStore for AwsStore {
     }
 
     async fn write_if(&self, key: &str, body: Bytes, condition: &Condition) -> Result<String, StoreError> {
-        let (algorithm, customer_key, key_md5) = self.customer_headers();
-        let (encryption, kms_key_id) = self.server_encryption();
         let size = body.len();
-        let call = self
-            .client
-            .put_object()
-            .bucket(&self.options.bucket)
-            .key(key)
-            .content_type("application/json")
-            .set_acl(self.acl())
-            .set_server_side_encryption(encryption)
-            .set_ssekms_key_id(kms_key_id)
-            .set_sse_customer_algorithm(algorithm)
-            .set_sse_customer_key(customer_key)
-            .set_sse_customer_key_md5(key_md5)
-            .set_content_md5(self.digest(&body))
-            .body(ByteStream::from(body));
+        let call = self.put(key, body).content_type("application/json");
         let call = match condition {
             Condition::Absent => call.if_none_match("*"),
             Condition::Is(tag) => call.if_match(tag),
