@@ -4,8 +4,6 @@
 //! The topic and partition are those a transform left (what users see); state and offsets elsewhere are kept by the
 //! original coordinates, so a renaming transform moves the objects and nothing else.
 
-use std::fmt::Write;
-
 use connect_core::record::SinkRecord;
 
 /// The parts of object names that are the same for all objects of a sink.
@@ -20,17 +18,24 @@ pub(crate) struct ObjectNaming {
 impl ObjectNaming {
     /// Returns an object's name without its extension.
     pub(crate) fn stem(&self, topic: &str, encoded: &str, partition: i32, offset: i64) -> String {
-        let Self { topics_dir, directory_delim, file_delim, zero_pad_width } = self;
-        let mut name = String::with_capacity(topics_dir.len() + 2 * topic.len() + encoded.len() + 32);
-        if !topics_dir.trim().is_empty() {
-            name.push_str(topics_dir);
-            name.push_str(directory_delim);
+        let Self { directory_delim, zero_pad_width, .. } = self;
+        let (prefix, start) = (self.prefix(topic), self.file_start(topic, partition));
+        format!("{prefix}{encoded}{directory_delim}{start}{offset:0zero_pad_width$}")
+    }
+
+    /// Returns what the names of all objects of a topic begin with.
+    pub(crate) fn prefix(&self, topic: &str) -> String {
+        let Self { topics_dir, directory_delim, .. } = self;
+        match topics_dir.trim() {
+            "" => format!("{topic}{directory_delim}"),
+            _ => format!("{topics_dir}{directory_delim}{topic}{directory_delim}"),
         }
-        for part in [topic, directory_delim, encoded, directory_delim, topic, file_delim] {
-            name.push_str(part);
-        }
-        write!(name, "{partition}{file_delim}{offset:0zero_pad_width$}").expect("writing to a string");
-        name
+    }
+
+    /// Returns what the last steps of the names of all objects of a partition begin with.
+    pub(crate) fn file_start(&self, topic: &str, partition: i32) -> String {
+        let file_delim = &self.file_delim;
+        format!("{topic}{file_delim}{partition}{file_delim}")
     }
 }
 

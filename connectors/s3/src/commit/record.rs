@@ -131,20 +131,14 @@ pub(crate) struct Place {
 impl RecordNaming {
     /// Returns the place of a partition. Records of connectors do not meet, as their consumer groups do not.
     pub(crate) fn place(&self, connector: &str, partition: &TopicPartition) -> Place {
-        let ObjectNaming { topics_dir, directory_delim, file_delim, .. } = &self.objects;
+        let objects = &self.objects;
         let (topic, number) = (&partition.topic, partition.partition);
-        let key = [&self.dir, connector, topic, &format!("{number}.json")].join(directory_delim);
-        let top = if topics_dir.trim().is_empty() {
-            String::new()
-        } else {
-            format!("{topics_dir}{directory_delim}")
-        };
         Place {
             partition: partition.clone(),
-            key,
-            prefix: format!("{top}{topic}{directory_delim}"),
-            directory_delim: directory_delim.as_str().into(),
-            stem: format!("{topic}{file_delim}{number}{file_delim}").into(),
+            key: [&self.dir, connector, topic, &format!("{number}.json")].join(&objects.directory_delim),
+            prefix: objects.prefix(topic),
+            directory_delim: objects.directory_delim.as_str().into(),
+            stem: objects.file_start(topic, number).into(),
         }
     }
 }
