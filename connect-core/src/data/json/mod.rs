@@ -28,6 +28,7 @@ pub use decode::{decode_canonical, to_value};
 pub use encoding::in_utf8;
 pub use envelope::{may_be_object_with, split_object};
 pub use error::JsonError;
+pub use fast::plain_len;
 pub use java::write_java_text;
 pub use node::Node;
 pub use number::Number;

@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use bytestring::ByteString;
-use connect_core::data::json::{self, Node};
+use connect_core::data::json::{self, Node, plain_len};
 use connect_core::data::{SchemaRef, Struct, Value};
 
 use super::decode::{Decoder, low_8, low_16, null_value, to_typed};
@@ -342,39 +342,6 @@ fn real_len(text: &[u8]) -> Option<usize> {
         len += at_least_one(len).filter(|count| *count <= MAX_EXPONENT_LEN)?;
     }
     (len <= MAX_REAL_LEN).then_some(len)
-}
-
-/// Returns the length of a string's characters up to its closing quote; `None` when it has escapes, is invalid or
-/// does not end.
-#[inline]
-fn plain_len(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let found = special(u64::from_le_bytes(*chunk));
-        if found != 0 {
-            at += (found.trailing_zeros() / 8) as usize;
-            return (text[at] == b'"').then_some(at);
-        }
-        at += 8;
-    }
-    let rest = text.get(at..)?;
-    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
-    (rest[end] == b'"').then_some(at + end)
-}
-
-/// Returns a word whose lowest set bit is in the first byte that is a quote, a backslash or a control character.
-/// Bits above it may be set for no reason.
-#[inline]
-fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
-    let quote = word ^ each(b'"');
-    let backslash = word ^ each(b'\\');
-    ((quote.wrapping_sub(ONES) & !quote)
-        | (backslash.wrapping_sub(ONES) & !backslash)
-        | (word.wrapping_sub(each(0x20)) & !word))
-        & HIGHS
 }
 
 #[cfg(test)]

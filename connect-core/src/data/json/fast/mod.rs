@@ -19,6 +19,7 @@ use crate::data::json::fast::scan::{Piece, Scan, Tape};
 use crate::data::json::fast::shapes::Shapes;
 
 pub(super) use skip::value_end;
+pub use strings::plain_len;
 
 /// What the fast way found.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ const fn each(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// Returns a word whose lowest set bit is in the first byte that is a quote, a backslash, a control character or not
-/// ASCII. Bits above it may be set for no reason.
+/// Returns a word whose lowest set bit is in the first byte that is a quote, a backslash or a control character.
+/// Bits above it may be set for no reason.
 #[inline]
 fn special(word: u64) -> u64 {
     let quote = word ^ each(b'"');
@@ -16,7 +16,13 @@ fn special(word: u64) -> u64 {
     let below = (quote.wrapping_sub(ONES) & !quote)
         | (backslash.wrapping_sub(ONES) & !backslash)
         | (word.wrapping_sub(each(0x20)) & !word);
-    (below | word) & HIGHS
+    below & HIGHS
+}
+
+/// As [`special`], and also for bytes that are not ASCII.
+#[inline]
+fn special_or_wide(word: u64) -> u64 {
+    special(word) | word & HIGHS
 }
 
 /// The end of a string.
@@ -36,7 +42,7 @@ pub(super) fn string_end(input: &[u8], start: usize) -> Option<StringEnd> {
     let mut has_escapes = false;
     loop {
         while let Some(chunk) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-            let found = special(u64::from_le_bytes(*chunk));
+            let found = special_or_wide(u64::from_le_bytes(*chunk));
             if found != 0 {
                 at += (found.trailing_zeros() / 8) as usize;
                 break;
@@ -57,6 +63,24 @@ pub(super) fn string_end(input: &[u8], start: usize) -> Option<StringEnd> {
             _ => at += 1,
         }
     }
+}
+
+/// Returns the length of a string's characters up to its closing quote; `None` when it has escapes, is invalid or
+/// does not end. That it is UTF-8 is not checked.
+#[inline]
+pub fn plain_len(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let found = special(u64::from_le_bytes(*chunk));
+        if found != 0 {
+            at += (found.trailing_zeros() / 8) as usize;
+            return (text[at] == b'"').then_some(at);
+        }
+        at += 8;
+    }
+    let rest = text.get(at..)?;
+    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+    (rest[end] == b'"').then_some(at + end)
 }
 
 /// Skips characters of two and three bytes that are valid UTF-8.
@@ -85,6 +109,7 @@ mod tests {
                 let text = format!("{}{wide}{}\" tail", "x".repeat(len), "y".repeat(len % 5));
                 let end = text.find('"').unwrap() + 1;
                 let expected = Some(StringEnd { end, has_escapes: false });
+                assert_eq!(plain_len(text.as_bytes()), Some(end - 1), "{text}");
                 assert_eq!(string_end(text.as_bytes(), 0), expected, "{text}");
                 assert_eq!(string_end(text.split_at(end - 1).0.as_bytes(), 0), None, "no end: {text}");
             }
