@@ -85,7 +85,7 @@ impl Charset {
 
 /// Decodes UTF-8 as `new String(bytes, UTF_8)` does: one U+FFFD for each malformed sequence, and also one for a whole
 /// encoded surrogate, which Rust counts byte by byte.
-pub(crate) fn lossy_utf8(bytes: &[u8]) -> String {
+fn lossy_utf8(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     // Bytes that may still belong to a surrogate.
     let mut left = 0;
