@@ -109,9 +109,14 @@ fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
+/// Returns whether a name is one in Avro.
+pub fn is_name(name: &str) -> bool {
+    name.bytes().all(is_allowed) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
 /// Form-encodes a name as `URLEncoder` does, then replaces what Avro still does not allow by underscores.
 pub fn scrub(name: &str) -> String {
-    if name.is_empty() || (name.bytes().all(is_allowed) && !name.as_bytes()[0].is_ascii_digit()) {
+    if name.is_empty() || is_name(name) {
         return name.to_owned();
     }
     let mut out = String::with_capacity(name.len() * 3);

@@ -84,14 +84,8 @@ fn unfit(error: ParquetError) -> ConnectError {
 }
 
 fn has_avro_names(schema: &Schema) -> bool {
-    let is_name = |name: &str| {
-        let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-        name.chars().all(allowed)
-            && !name.starts_with(|letter: char| letter.is_ascii_digit())
-            && !name.is_empty()
-    };
     let inside = |child: Option<&SchemaRef>| child.is_none_or(|child| has_avro_names(child));
-    schema.fields.iter().all(|field| is_name(&field.name) && has_avro_names(&field.schema))
+    schema.fields.iter().all(|field| names::is_name(&field.name) && has_avro_names(&field.schema))
         && inside(schema.key_schema.as_ref())
         && inside(schema.value_schema.as_ref())
 }
