@@ -103,7 +103,7 @@ impl ParquetRows {
     fn append_value(&mut self, value: &Datum) -> Result<(), ConnectError> {
         match value.schema() {
             Some(schema) => self.append_struct(schema, &value.value()),
-            None => self.append_schemaless(&value.value(), value.json_text().map(|text| text.len())),
+            None => self.append_schemaless(value),
         }
     }
 
@@ -149,29 +149,31 @@ impl ParquetRows {
         Ok(())
     }
 
-    fn append_schemaless(&mut self, value: &Value, text_len: Option<usize>) -> Result<(), ConnectError> {
-        if !matches!(value, Value::Map(_)) {
+    fn append_schemaless(&mut self, datum: &Datum) -> Result<(), ConnectError> {
+        let value = datum.value();
+        if !matches!(*value, Value::Map(_)) {
             return Err(ConnectError::data(format!(
                 "writing a value of class `{}` with `ParquetFormat`, which takes structs and JSON objects only",
                 value.java_class()
             )));
         }
         if let Some(schema) = self.format.schema.clone() {
-            return self.append_struct(&schema, &given::conform(&schema, value)?);
+            return self.append_struct(&schema, &given::conform(&schema, &value)?);
         }
         if let Some(table) = &mut self.table {
             let schema = Arc::clone(&table.layout.connect);
-            if !table.is_inferred || !self.shape.covers(value) {
+            if !table.is_inferred || !self.shape.covers(&value) {
                 return Err(ConnectError::data("writing an object to a Parquet file without a place for it"));
             }
-            table.put(&given::conform(&schema, value)?)?;
+            table.put(&given::conform(&schema, &value)?)?;
             self.size = table.size();
             return Ok(());
         }
-        self.shape.absorb(value);
-        self.waiting.push(value.clone());
+        self.shape.absorb(&value);
+        let text_len = datum.json_text().map_or_else(|| given::text_of(&value).len(), |text| text.len());
         // A tree of values takes a multiple of its text.
-        self.size += 4 * text_len.unwrap_or_else(|| given::text_of(value).len());
+        self.size += 4 * text_len;
+        self.waiting.push(value.into_owned());
         Ok(())
     }
 
