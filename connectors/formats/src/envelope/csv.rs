@@ -1,10 +1,10 @@
 //! Records as lines of columns, as the plain writers of Aiven's `commons` write them.
 
-use std::borrow::Cow;
 use std::io::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 
 use connect_core::data::{Datum, Value, coerce};
 use connect_core::error::ConnectError;
@@ -66,22 +66,15 @@ fn append_base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.truncate(start + written);
 }
 
-fn bytes_of<'a>(datum: &'a Datum, what: &str) -> Result<Cow<'a, [u8]>, ConnectError> {
+/// Returns the bytes of a key or value, which share its memory.
+fn bytes_of(datum: &Datum, what: &str) -> Result<Bytes, ConnectError> {
     if let Some(text) = datum.json_text() {
-        return Ok(Cow::Owned(text.to_vec()));
+        return Ok(text.into_owned());
     }
-    match datum.value() {
-        Cow::Borrowed(Value::Bytes(bytes)) => Ok(Cow::Borrowed(bytes)),
-        Cow::Borrowed(Value::String(_) | Value::Null) | Cow::Owned(_) => owned(&datum.value(), what),
-        Cow::Borrowed(other) => Err(unfit(other, what)),
-    }
-}
-
-fn owned(value: &Value, what: &str) -> Result<Cow<'static, [u8]>, ConnectError> {
-    match value {
-        Value::Null => Ok(Cow::Owned(Vec::new())),
-        Value::String(_) => Ok(Cow::Owned(value.as_str().unwrap_or_default().as_bytes().to_vec())),
-        Value::Bytes(bytes) => Ok(Cow::Owned(bytes.to_vec())),
+    match datum.value().as_ref() {
+        Value::Null => Ok(Bytes::new()),
+        Value::String(text) => Ok(text.as_bytes().clone()),
+        Value::Bytes(bytes) => Ok(bytes.clone()),
         other => Err(unfit(other, what)),
     }
 }
