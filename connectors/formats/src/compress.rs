@@ -60,7 +60,7 @@ impl Compressor {
                 let level = if level < 0 { zstd::DEFAULT_COMPRESSION_LEVEL } else { level };
                 Self::Zstd(Box::new(zstd::stream::write::Encoder::new(Vec::new(), level)?))
             }
-            Compression::SnappyJava => Self::SnappyJava(JavaBlocks::default()),
+            Compression::SnappyJava => Self::SnappyJava(JavaBlocks::new()),
             Compression::Snappy => Self::Snappy(Box::new(snap::write::FrameEncoder::new(Vec::new()))),
         })
     }
@@ -111,9 +111,7 @@ impl Compressor {
 }
 
 /// What `SnappyOutputStream` of snappy-java writes: a header, then blocks of 32 KiB, each with its compressed length.
-#[derive(Default)]
 pub(crate) struct JavaBlocks {
-    has_begun: bool,
     block: Vec<u8>,
     out: Vec<u8>,
 }
@@ -122,6 +120,10 @@ impl JavaBlocks {
     const BLOCK_BYTES: usize = 32 * 1024;
     /// The magic, the version, and the oldest version that can read it.
     const HEADER: [u8; 16] = *b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
+
+    fn new() -> Self {
+        Self { block: Vec::new(), out: Self::HEADER.to_vec() }
+    }
 
     fn write(&mut self, mut piece: &[u8]) -> io::Result<()> {
         while !piece.is_empty() {
@@ -136,10 +138,6 @@ impl JavaBlocks {
     }
 
     fn end_block(&mut self) -> io::Result<()> {
-        if !self.has_begun {
-            self.has_begun = true;
-            self.out.extend_from_slice(&Self::HEADER);
-        }
         if !self.block.is_empty() {
             let compressed = snap::raw::Encoder::new().compress_vec(&self.block).map_err(io::Error::other)?;
             let length = u32::try_from(compressed.len()).map_err(io::Error::other)?;
