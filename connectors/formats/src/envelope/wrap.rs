@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use connect_core::data::{Datum, Map, Schema, SchemaBuilder, SchemaRef, Struct, Type, Value};
+use connect_core::data::{
+    Datum, Field, Map, Schema, SchemaBuilder, SchemaRef, Struct, Type, Value, java_map,
+};
 use connect_core::error::ConnectError;
 use connect_core::headers::Headers;
 use connect_core::record::SinkRecord;
+use connector_avro::names::CONNECT_NAME;
 use connector_avro::schema::{Avro, Kind};
 
 use super::{Envelope, OutputField};
 
-/// The property in which Avro schemas carry Connect's name of them.
-const NAME_PROPERTY: &str = "connect.name";
 const OWN_NAMES: [&str; 2] =
     ["io.aiven.avro.output.schema.connector_records", "io.aiven.parquet.output.schema.connector_records"];
 
@@ -119,7 +120,7 @@ impl Wrapper {
                 "writing a map with other entries than the first map of its file",
             ));
         }
-        let field = |field: &connect_core::data::Field| {
+        let field = |field: &Field| {
             map.get(&field.name).cloned().ok_or_else(|| {
                 ConnectError::data(format!(
                     "writing a map without the entry `{}` that its file has",
@@ -168,11 +169,11 @@ impl Wrapper {
 /// Takes Connect's name, and the defaults of optional fields, away from the record that is made here: Aiven's has none.
 pub(crate) fn strip_own_name(avro: Arc<Avro>) -> Arc<Avro> {
     let is_own = |name: &serde_json::Value| name.as_str().is_some_and(|name| OWN_NAMES.contains(&name));
-    if !avro.props.get(NAME_PROPERTY).is_some_and(is_own) {
+    if !avro.props.get(CONNECT_NAME).is_some_and(is_own) {
         return avro;
     }
     let mut own = Arc::unwrap_or_clone(avro);
-    own.props.shift_remove(NAME_PROPERTY);
+    own.props.shift_remove(CONNECT_NAME);
     if let Kind::Record(record) = &mut own.kind {
         record.fields.iter_mut().for_each(|field| field.default = None);
     }
@@ -225,8 +226,7 @@ fn header_map(headers: &Headers) -> Value {
             None => entries.push((Value::string(&*header.key), value)),
         }
     }
-    let order: Vec<usize> = connect_core::data::java_map::iteration_order(
-        entries.iter().map(|(key, _)| key.as_str().unwrap_or_default()).collect::<Vec<_>>().into_iter(),
-    );
+    let names = entries.iter().map(|(key, _)| key.as_str().unwrap_or_default());
+    let order = java_map::iteration_order(names);
     Value::Map(Map { entries: order.into_iter().map(|index| entries[index].clone()).collect() })
 }
