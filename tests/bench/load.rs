@@ -63,11 +63,11 @@ pub(crate) fn produce(bootstrap: &str, topic: &str, shape: Shape, records: u64) 
         .set("acks", "1")
         .create()
         .expect("a producer");
-    let mut random = fastrand::Rng::with_seed(7);
+    let mut logs = Logs::default();
     let (mut value, mut bytes) = (Vec::new(), 0);
     for number in 0..records {
         value.clear();
-        let log = Log::new(number, &mut random);
+        let log = logs.next();
         match shape {
             Shape::Plain | Shape::Marked => log.write_json(&mut value),
             Shape::Envelope => {
@@ -120,12 +120,17 @@ impl Default for Logs {
 }
 
 impl Logs {
-    /// Returns the next log.
+    /// Returns the next log as JSON.
     pub(crate) fn next_line(&mut self) -> String {
         let mut text = Vec::new();
-        Log::new(self.number, &mut self.random).write_json(&mut text);
-        self.number += 1;
+        self.next().write_json(&mut text);
         String::from_utf8(text).expect("logs are text")
+    }
+
+    fn next(&mut self) -> Log {
+        let log = Log::new(self.number, &mut self.random);
+        self.number += 1;
+        log
     }
 }
 
