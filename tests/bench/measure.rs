@@ -1,6 +1,8 @@
 //! CPU time and memory of a process, from `/proc`.
 
+use std::env;
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What one run of one path took.
@@ -17,6 +19,20 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// Returns what a run of this program with other arguments takes: a process of its own, which prints its CPU
+    /// milliseconds and its peak MiB.
+    pub(crate) fn of_own_process(arguments: &[&str], records: u64) -> Self {
+        let started = Instant::now();
+        let program = env::current_exe().expect("a path");
+        let output = Command::new(program).args(arguments).output().expect("runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let numbers: Vec<u64> =
+            text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
+        let cpu = Duration::from_millis(numbers[0]);
+        Self { records, cpu, wall: started.elapsed(), peak_mib: numbers[1] }
+    }
+
     /// Returns records per second of CPU.
     pub(crate) fn per_cpu_second(&self) -> f64 {
         self.records as f64 / self.cpu.as_secs_f64()

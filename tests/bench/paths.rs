@@ -1,10 +1,8 @@
 //! The measured paths.
 
-use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use connect_tests::jvm_connect::JvmConnect;
@@ -36,17 +34,7 @@ pub(crate) async fn start(bootstrap: &str) -> Start {
 
 /// Measures librdkafka alone, each run in a new process.
 pub(crate) fn floor(bootstrap: &str, records: u64, runs: u64) -> Vec<Figures> {
-    let run = |_| {
-        let started = Instant::now();
-        let program = env::current_exe().expect("a path");
-        let output =
-            Command::new(program).args(["floor", bootstrap, &records.to_string()]).output().expect("runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let numbers: Vec<u64> =
-            text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
-        let cpu = Duration::from_millis(numbers[0]);
-        Figures { records, cpu, wall: started.elapsed(), peak_mib: numbers[1] }
-    };
+    let run = |_| Figures::of_own_process(&["floor", bootstrap, &records.to_string()], records);
     (0..runs).map(run).collect()
 }
 

@@ -1,11 +1,9 @@
 //! What cannot be had faster: the compressor and the writer of columns alone, on the records that the sinks write,
 //! object by object. Each run is a process of its own.
 
-use std::env;
 use std::io::Write;
-use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flate2::write::GzEncoder;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
@@ -31,21 +29,7 @@ const PAGE_BYTES: usize = 64 * 1024;
 
 /// Measures one of the [`NAMES`], each run in a new process.
 pub(super) fn figures(name: &str, runs: u64) -> Vec<Figures> {
-    let run = |_| {
-        let started = Instant::now();
-        let program = env::current_exe().expect("a path");
-        let output = Command::new(program).args(["alone", name]).output().expect("runs");
-        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let numbers: Vec<u64> =
-            text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
-        Figures {
-            records: OBJECTS * ROUNDS * OBJECT_RECORDS,
-            cpu: Duration::from_millis(numbers[0]),
-            wall: started.elapsed(),
-            peak_mib: numbers[1],
-        }
-    };
+    let run = |_| Figures::of_own_process(&["alone", name], OBJECTS * ROUNDS * OBJECT_RECORDS);
     (0..runs).map(run).collect()
 }
 
