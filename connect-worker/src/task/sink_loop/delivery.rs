@@ -99,7 +99,7 @@ impl SinkLoop {
         put.map_err(|error| self.consuming_failed(error))?
     }
 
-    fn consuming_failed(&mut self, error: KafkaError) -> ConnectError {
+    pub(super) fn consuming_failed(&mut self, error: KafkaError) -> ConnectError {
         self.is_fenced = matches!(error, KafkaError::Fenced(_));
         ConnectError::fatal("consuming").because(error)
     }
@@ -287,7 +287,7 @@ impl SinkLoop {
 }
 
 /// Waits for work that may take long, such as a `put` or a registry that is away, and keeps the consumer in its group.
-async fn keeping_alive<T>(
+pub(super) async fn keeping_alive<T>(
     consumer: &mut dyn BatchConsumer,
     work: impl Future<Output = T>,
 ) -> Result<T, KafkaError> {

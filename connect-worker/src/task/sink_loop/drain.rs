@@ -1,5 +1,6 @@
 //! The end of a run that ends by itself: what the task holds is made durable, full or not.
 
+use super::delivery::keeping_alive;
 use super::*;
 
 impl SinkLoop {
@@ -27,17 +28,7 @@ impl SinkLoop {
 
     /// Calls `drain`, keeping the consumer alive however long it takes.
     async fn drain(&mut self) -> Result<(), ConnectError> {
-        let drain = self.task.drain();
-        tokio::pin!(drain);
-        loop {
-            tokio::select! {
-                biased; // The result comes first; the timer only matters while there is none.
-                result = &mut drain => return result,
-                () = tokio::time::sleep(KEEP_ALIVE) => {
-                    let polled = self.consumer.poll(0, &mut self.raw);
-                    polled.map_err(|error| ConnectError::fatal("consuming").because(error))?;
-                }
-            }
-        }
+        let drained = keeping_alive(&mut *self.consumer, self.task.drain()).await;
+        drained.map_err(|error| self.consuming_failed(error))?
     }
 }

@@ -55,6 +55,7 @@ struct Target {
     /// How far everything is read; what is put becomes durable by `drain` alone then.
     drain: Option<Arc<Drain>>,
     failing_drains: u32,
+    drain_delay: Duration,
     /// Records that waited to become durable, at each call of `drain`.
     drained: Vec<usize>,
     /// Where the target stands: partitions are read from there on, as `open` asks.
@@ -163,9 +164,14 @@ impl SinkTask for TestSink {
     }
 
     async fn drain(&mut self) -> Result<(), ConnectError> {
+        let delay = {
+            let mut target = lock(&self.target);
+            let waiting = target.buffered.len();
+            target.drained.push(waiting);
+            target.drain_delay
+        };
+        tokio::time::sleep(delay).await;
         let mut target = lock(&self.target);
-        let waiting = target.buffered.len();
-        target.drained.push(waiting);
         if target.failing_drains > 0 {
             target.failing_drains -= 1;
             return Err(ConnectError::retriable("target is busy"));
@@ -351,6 +357,16 @@ impl World {
         self.check_committed_is_durable();
     }
 
+    /// Waits until the target is as wanted.
+    async fn target_is(&self, what: &str, is_wanted: impl Fn(&Target) -> bool) {
+        let reached = async {
+            while !is_wanted(&lock(&self.target)) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), reached).await.expect(what);
+    }
+
     fn check_committed_is_durable(&self) {
         let committed = self.kafka.committed();
         let target = lock(&self.target);
@@ -373,6 +389,22 @@ impl World {
         }
     }
 
+    /// Has another take the place of the task, which ends without a word.
+    async fn gives_way(&mut self) {
+        self.kafka.fence();
+        let closed = async {
+            while !self.kafka.is_closed() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), closed).await.expect("closed in time");
+        assert!(self.stop().await, "the task ends");
+        assert_eq!(lock(&self.target).closes, [CloseReason::Lost]);
+        while let Ok(event) = self.events.try_recv() {
+            assert!(!matches!(event.report, TaskReport::State { .. }), "{event:?}");
+        }
+    }
+
     async fn stop(&mut self) -> bool {
         let handle = self.handle.take().expect("started");
         handle.join(Instant::now() + Duration::from_secs(5)).await
@@ -389,26 +421,10 @@ async fn task_whose_place_was_taken_commits_nothing_and_says_nothing() {
     world.committed(0, 10).await;
     world.kafka.fail_commits(u32::MAX);
     world.append(0, 5);
-    let delivered = async {
-        while lock(&world.target).durable.len() < 15 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), delivered).await.expect("delivered in time");
+    world.target_is("delivered in time", |target| target.durable.len() >= 15).await;
     world.kafka.fail_commits(0);
-    world.kafka.fence();
-    let closed = async {
-        while !world.kafka.is_closed() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), closed).await.expect("closed in time");
-    assert!(world.stop().await, "the task ends");
-    assert_eq!(lock(&world.target).closes, [CloseReason::Lost]);
+    world.gives_way().await;
     assert_eq!(world.kafka.committed(), Offsets::from([(partition(0), 10)]));
-    while let Ok(event) = world.events.try_recv() {
-        assert!(!matches!(event.report, TaskReport::State { .. }), "{event:?}");
-    }
 }
 
 #[tokio::test]

@@ -31,3 +31,14 @@ async fn drain_that_did_not_succeed_for_now_is_tried_again_and_nothing_is_commit
     assert_eq!(lock(&world.target).drained, [10, 10, 10]);
     assert!(world.stop().await);
 }
+
+#[tokio::test]
+async fn task_whose_place_is_taken_while_it_is_drained_commits_nothing_and_says_nothing() {
+    let mut world = world("drained-fenced", 10);
+    lock(&world.target).drain_delay = Duration::from_secs(60);
+    world.start();
+    world.state(TaskState::Running).await;
+    world.target_is("drained in time", |target| target.drained == [10]).await;
+    world.gives_way().await;
+    assert_eq!(world.kafka.committed(), Offsets::new());
+}
