@@ -82,13 +82,9 @@ async fn part_that_is_to_be_tried_again_comes_again_alone_and_nothing_is_committ
     let mut world = world("refused-busy", 16, &[9], &TOLERANT);
     lock(&world.target).busy_with = Some(((partition(0), 12), u32::MAX));
     world.start();
-    let waiting = async {
-        // 16, 8 taken, 8, 4, 2, 1 taken, 1 refused, 2 taken, then the part that the target is too busy for.
-        while !lock(&world.target).puts.starts_with(&[16, 8, 8, 4, 2, 1, 1, 2, 4, 4, 4]) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), waiting).await.expect("tried again");
+    // 16, 8 taken, 8, 4, 2, 1 taken, 1 refused, 2 taken, then the part that the target is too busy for.
+    let puts = [16, 8, 8, 4, 2, 1, 1, 2, 4, 4, 4];
+    world.target_is("tried again", |target| target.puts.starts_with(&puts)).await;
     world.append(0, 1);
     assert_eq!(world.kafka.committed(), Offsets::new(), "the batch is not delivered yet");
     lock(&world.target).busy_with = None;
@@ -105,12 +101,7 @@ async fn partition_that_is_lost_amid_the_parts_takes_its_records_along() {
     world.append(1, 4);
     world.kafka.rebalance(Rebalance::Assigned(vec![partition(1)]));
     world.start();
-    let waiting = async {
-        while lock(&world.target).puts.len() < 8 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), waiting).await.expect("in the midst of the parts");
+    world.target_is("in the midst of the parts", |target| target.puts.len() >= 8).await;
     world.kafka.rebalance(Rebalance::Lost(vec![partition(0)]));
     world.append(1, 2);
     world.committed(1, 6).await;
@@ -128,9 +119,7 @@ async fn many_slow_parts_do_not_keep_a_task_from_stopping_nor_commit_what_is_lef
     lock(&world.target).put_delay = Duration::from_millis(30);
     world.start();
     world.state(TaskState::Running).await;
-    while lock(&world.target).puts.len() < 20 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    world.target_is("in the midst of the parts", |target| target.puts.len() >= 20).await;
     assert!(world.stop().await, "the task ends");
     assert_eq!(world.kafka.committed(), Offsets::new());
 }
