@@ -4,12 +4,12 @@ use std::fs;
 use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use connect_core::kit::{Clock, SystemClock};
 use connect_core::plugin::Registry;
 
 use crate::cli::args::PreviewArgs;
-use crate::cli::hints::nearest_class;
+use crate::cli::hints::hinting_class;
 use crate::cli::validate::worker;
 use crate::config::{WorkerConfig, read_connector};
 use crate::preview::{Given, Previewer, Range, Report, TextWriter, only_topic, read_topic};
@@ -24,12 +24,8 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     let worker = worker(args.worker.as_deref(), registry)?;
     let file = read_connector(&args.file)?;
-    let class = file.config.get("connector.class").and_then(Option::as_deref).unwrap_or_default();
     let previewer = Previewer::new(registry, &worker, &file.config)
-        .map_err(|error| match nearest_class(registry, class) {
-            Some(nearest) if nearest != class => anyhow!("{error}\nDid you mean `{nearest}`?"),
-            _ => anyhow!(error),
-        })
+        .map_err(|error| hinting_class(registry, &file.config, error))
         .with_context(|| format!("checking connector file `{}`", args.file.display()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("starting the runtime")?;

@@ -4,13 +4,12 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use connect_core::config::Props;
 use connect_core::plugin::Registry;
 use serde::Serialize;
 
 use crate::cli::args::ValidateArgs;
-use crate::cli::hints::nearest_class;
+use crate::cli::hints::hinting_class;
 use crate::config::{ConnectorFile, WorkerConfig, WorkerMode, read_connector, read_worker};
 use crate::plugins::{ConfigInfos, check_worker, connector_plugin, unknown_keys, validate};
 
@@ -65,12 +64,8 @@ pub(super) fn worker(path: Option<&Path>, registry: &Registry) -> anyhow::Result
 }
 
 fn check(registry: &Registry, worker: &WorkerConfig, file: &ConnectorFile) -> anyhow::Result<Report> {
-    let class = file.config.get("connector.class").and_then(Option::as_deref).unwrap_or_default();
-    let infos =
-        validate(registry, worker, &file.config).map_err(|error| match nearest_class(registry, class) {
-            Some(nearest) if nearest != class => anyhow!("{error}\nDid you mean `{nearest}`?"),
-            _ => anyhow!(error),
-        })?;
+    let infos = validate(registry, worker, &file.config)
+        .map_err(|error| hinting_class(registry, &file.config, error))?;
     let kind = connector_plugin(registry, &infos.name)?.kind();
     let hints = unknown_keys(kind, &file.config, &infos);
     Ok(Report { infos, hints })

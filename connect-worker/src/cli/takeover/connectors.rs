@@ -123,7 +123,7 @@ fn refusal(registry: &Registry, class: &str, plugin: Option<&PluginInfo>, error:
     if plugin.is_some() {
         return error.to_owned();
     }
-    match nearest_class(registry, class).filter(|nearest| nearest != class) {
+    match nearest_class(registry, class) {
         Some(nearest) => format!("class `{class}` is not built in; the nearest is `{nearest}`"),
         None => format!(
             "class `{class}` is not built in; leave the connector on JVM workers with a `group.id` and topics of their own"
