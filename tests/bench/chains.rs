@@ -127,10 +127,7 @@ impl Worker<'_> {
                 let name = format!("{}-{index}-{run}", self.who);
                 let meter = Meter::start(self.pid);
                 paths::create(&self.url, &name, &self.config(case)).await;
-                let group = format!("connect-{name}");
-                let committed = || self.client.committed(&group, case.topic, PARTITIONS);
-                let sum = || committed().into_iter().flatten().map(i64::unsigned_abs).sum();
-                paths::await_count(records, sum).await;
+                paths::await_committed(&self.client, &name, case.topic, records).await;
                 figures[index].push(meter.stop(records));
                 paths::delete(&self.url, &name).await;
             }

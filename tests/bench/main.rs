@@ -22,7 +22,7 @@ use std::env;
 
 use connect_tests::kafka::Kafka;
 use load::Shape;
-use measure::Figures;
+use measure::{Figures, best_of, print_table};
 
 /// Partitions of the topic.
 const PARTITIONS: i32 = 6;
@@ -87,24 +87,8 @@ async fn run(records: u64, runs: u64) {
     drop(kafka);
 
     println!("\nREST ready after {:.2} s; idle {} MiB (peak)", start.ready.as_secs_f64(), start.idle_mib);
-    println!(
-        "\n{:<28}{:>14}{:>14}{:>14}{:>12}",
-        "", "cold rec/CPU-s", "best rec/CPU-s", "best rec/s", "peak MiB"
-    );
-    for (name, figures) in &rows {
-        let (cold, best) = (figures[0], Figures::best(figures));
-        let peak = figures.iter().map(|figure| figure.peak_mib).max().unwrap_or(0);
-        println!(
-            "{name:<28}{:>14.0}{:>14.0}{:>14.0}{peak:>12}",
-            cold.per_cpu_second(),
-            best.per_cpu_second(),
-            best.per_second()
-        );
-    }
-    let best = |name: &str| {
-        let row = rows.iter().find(|(row, _)| *row == name).expect("measured above");
-        Figures::best(&row.1).per_cpu_second()
-    };
+    print_table(&rows);
+    let best = |name| best_of(&rows, name).expect("measured above");
     let (floor, jvm) = (best("librdkafka batches (floor)"), best("JVM file sink"));
     println!("\nratios of best records per CPU-second:");
     for name in ["Sluice file sink", "Sluice S3 sink", "Sluice S3 sink, gzip"] {

@@ -50,6 +50,33 @@ impl Figures {
     }
 }
 
+/// Measured paths: the name and the runs of each.
+pub(crate) type Rows<'a> = [(&'a str, Vec<Figures>)];
+
+/// Prints the figures of each path.
+pub(crate) fn print_table(rows: &Rows<'_>) {
+    println!(
+        "\n{:<34}{:>14}{:>14}{:>14}{:>12}",
+        "", "cold rec/CPU-s", "best rec/CPU-s", "best rec/s", "peak MiB"
+    );
+    for (name, figures) in rows {
+        let (cold, best) = (figures[0], Figures::best(figures));
+        let peak = figures.iter().map(|figure| figure.peak_mib).max().unwrap_or(0);
+        println!(
+            "{name:<34}{:>14.0}{:>14.0}{:>14.0}{peak:>12}",
+            cold.per_cpu_second(),
+            best.per_cpu_second(),
+            best.per_second()
+        );
+    }
+}
+
+/// Returns the most records per CPU-second of a path, if it was measured.
+pub(crate) fn best_of(rows: &Rows<'_>, name: &str) -> Option<f64> {
+    let (_, figures) = rows.iter().find(|(row, _)| *row == name)?;
+    Some(Figures::best(figures).per_cpu_second())
+}
+
 /// A process under measurement.
 pub(crate) struct Meter {
     pid: u32,

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use connect_tests::jvm_connect::JvmConnect;
+use connect_tests::kafka::KafkaClient;
 use connect_tests::s3::S3Server;
 use connect_tests::sluice::{Setup, Sluice};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::TOPIC;
 use crate::measure::{Figures, Meter, peak_mib};
+use crate::{PARTITIONS, TOPIC};
 
 const LIMIT: Duration = Duration::from_secs(300);
 const BUCKET: &str = "bench";
@@ -56,8 +57,7 @@ async fn file_sink(who: &str, url: &str, pid: u32, folder: &Path, records: u64, 
         // The consumer group follows from the name: each run reads from the beginning.
         let name = format!("{who}-file-{run}");
         let file = folder.join(&name);
-        let mut config = sink_config("FileStreamSink");
-        config["file"] = json!(file);
+        let config = with(sink_config(TOPIC, "FileStreamSink"), json!({ "file": file }));
         let meter = Meter::start(pid);
         create(url, &name, &config).await;
         await_count(records, || lines(&file)).await;
@@ -75,14 +75,13 @@ pub(crate) async fn sluice_s3(bootstrap: &str, records: u64, runs: u64, compress
         let server = S3Server::start();
         server.create_bucket(BUCKET);
         let sluice: Sluice = Setup::new(bootstrap).s3(&server.url()).start().await;
-        let mut config = sink_config("io.confluent.connect.s3.S3SinkConnector");
         let own = json!({
             "s3.bucket.name": BUCKET, "s3.region": connect_tests::s3::REGION, "flush.size": "10000",
             "s3.compression.type": compression,
             "storage.class": "io.confluent.connect.s3.storage.S3Storage",
             "format.class": "io.confluent.connect.s3.format.json.JsonFormat",
         });
-        config.as_object_mut().expect("an object").extend(own.as_object().expect("an object").clone());
+        let config = with(sink_config(TOPIC, "io.confluent.connect.s3.S3SinkConnector"), own);
         // Partitions end with a part of an object, which stays open: whole objects are counted.
         let per_partition = crate::load::partition_sizes(records);
         let objects: u64 = per_partition.iter().map(|size| size / 10_000).sum();
@@ -95,13 +94,21 @@ pub(crate) async fn sluice_s3(bootstrap: &str, records: u64, runs: u64, compress
     figures
 }
 
-fn sink_config(class: &str) -> Value {
+/// Returns what the configurations of all sinks have in common.
+pub(crate) fn sink_config(topic: &str, class: &str) -> Value {
     json!({
-        "connector.class": class, "tasks.max": "1", "topics": TOPIC,
+        "connector.class": class, "tasks.max": "1", "topics": topic,
         "key.converter": "org.apache.kafka.connect.storage.StringConverter",
         "value.converter": "org.apache.kafka.connect.json.JsonConverter",
         "value.converter.schemas.enable": "false",
     })
+}
+
+/// Returns a configuration with members of another in place of its own.
+pub(crate) fn with(mut config: Value, more: Value) -> Value {
+    let more = more.as_object().cloned().unwrap_or_default();
+    config.as_object_mut().expect("an object").extend(more);
+    config
 }
 
 pub(crate) async fn create(url: &str, name: &str, config: &Value) {
@@ -124,6 +131,13 @@ pub(crate) async fn await_count(wanted: u64, count: impl Fn() -> u64) {
         assert!(Instant::now() < deadline, "waited {LIMIT:?} for {wanted}, saw {seen}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Waits until the group of a connector has committed so many records.
+pub(crate) async fn await_committed(client: &KafkaClient, connector: &str, topic: &str, records: u64) {
+    let group = format!("connect-{connector}");
+    let committed = || client.committed(&group, topic, PARTITIONS);
+    await_count(records, || committed().into_iter().flatten().map(i64::unsigned_abs).sum()).await;
 }
 
 /// Counts lines only once the file has stopped growing, so that counting does not compete for the processors.

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{ENVELOPE_TOPIC, OBJECT_RECORDS, PLAIN_TOPIC, alone, sink, with};
+use super::{ENVELOPE_TOPIC, OBJECT_RECORDS, PLAIN_TOPIC, alone, sink};
+use crate::paths::with;
 
 /// One row of the table.
 pub(super) struct Case {

@@ -8,13 +8,14 @@ mod stub;
 
 use std::time::Duration;
 
-use connect_tests::kafka::{Kafka, KafkaClient};
+use connect_tests::kafka::Kafka;
 use connect_tests::s3::S3Server;
 use connect_tests::sluice::Setup;
 use serde_json::{Value, json};
 
 use crate::load::{self, Shape};
-use crate::measure::{Figures, Meter};
+use crate::measure::{Figures, Meter, Rows, best_of, print_table};
+use crate::paths::with;
 use crate::{PARTITIONS, paths};
 pub(crate) use alone::measure as measure_alone;
 use cases::{CASES, Case, Target};
@@ -49,20 +50,7 @@ pub(crate) async fn run(records: u64, runs: u64, wanted: &str) {
     for name in alone::NAMES.into_iter().filter(|name| name.contains(wanted)) {
         rows.push((name, alone::figures(name, runs)));
     }
-    println!(
-        "\n{:<34}{:>14}{:>14}{:>14}{:>12}",
-        "", "cold rec/CPU-s", "best rec/CPU-s", "best rec/s", "peak MiB"
-    );
-    for (name, figures) in &rows {
-        let best = Figures::best(figures);
-        let peak = figures.iter().map(|figure| figure.peak_mib).max().unwrap_or(0);
-        println!(
-            "{name:<34}{:>14.0}{:>14.0}{:>14.0}{peak:>12}",
-            figures[0].per_cpu_second(),
-            best.per_cpu_second(),
-            best.per_second()
-        );
-    }
+    print_table(&rows);
     compare(&rows);
     if node::NAME.contains(wanted) {
         node::measure(&kafka, records).await;
@@ -70,13 +58,9 @@ pub(crate) async fn run(records: u64, runs: u64, wanted: &str) {
 }
 
 /// Prints how the sinks stand to what they cannot be faster than.
-fn compare(rows: &[(&str, Vec<Figures>)]) {
-    let best = |name: &str| {
-        let row = rows.iter().find(|(row, _)| *row == name)?;
-        Some(Figures::best(&row.1).per_cpu_second())
-    };
+fn compare(rows: &Rows<'_>) {
     for (name, alone) in cases::COMPARED {
-        if let (Some(sink), Some(alone_best)) = (best(name), best(alone)) {
+        if let (Some(sink), Some(alone_best)) = (best_of(rows, name), best_of(rows, alone)) {
             println!("{name}: {:.0} % of {alone}", 100.0 * sink / alone_best);
         }
     }
@@ -106,7 +90,7 @@ async fn measure(kafka: &Kafka, case: &Case, records: u64, runs: u64) -> Vec<Fig
         tokio::time::sleep(REST).await;
         let meter = Meter::start(sluice.pid());
         paths::create(&sluice.url(), &name, &config).await;
-        await_committed(&client, &name, case.topic, records).await;
+        paths::await_committed(&client, &name, case.topic, records).await;
         figures.push(meter.stop(records));
         paths::delete(&sluice.url(), &name).await;
         if let Some(server) = &server {
@@ -121,26 +105,8 @@ fn with_url(server: S3Server) -> (Option<S3Server>, String) {
     (Some(server), url)
 }
 
-/// Waits until the group of a connector has committed so many records.
-async fn await_committed(client: &KafkaClient, connector: &str, topic: &str, records: u64) {
-    let group = format!("connect-{connector}");
-    let committed = || client.committed(&group, topic, PARTITIONS);
-    paths::await_count(records, || committed().into_iter().flatten().map(i64::unsigned_abs).sum()).await;
-}
-
-/// Returns a configuration with members of another in place of its own.
-fn with(mut config: Value, more: Value) -> Value {
-    let more = more.as_object().cloned().unwrap_or_default();
-    config.as_object_mut().expect("an object").extend(more);
-    config
-}
-
 /// Returns what the configurations of all sinks have in common.
 fn sink(topic: &str, class: &str) -> Value {
-    json!({
-        "connector.class": class, "tasks.max": "1", "topics": topic,
-        "key.converter": "org.apache.kafka.connect.storage.StringConverter",
-        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-        "value.converter.schemas.enable": (topic == ENVELOPE_TOPIC).to_string(),
-    })
+    let has_schemas = (topic == ENVELOPE_TOPIC).to_string();
+    with(paths::sink_config(topic, class), json!({ "value.converter.schemas.enable": has_schemas }))
 }

@@ -7,9 +7,9 @@ use connect_tests::search::{Product, SearchServer};
 use connect_tests::sluice::Setup;
 use serde_json::{Value, json};
 
-use super::{PLAIN_TOPIC, await_committed, sink, with};
+use super::{PLAIN_TOPIC, sink};
 use crate::measure::{Meter, starved_time};
-use crate::paths;
+use crate::paths::{self, with};
 
 pub(super) const NAME: &str = "Elasticsearch, real node";
 
@@ -42,7 +42,7 @@ pub(super) async fn measure(kafka: &Kafka, records: u64) {
         let (worker, server) = (Meter::start(sluice.pid()), Meter::start(node.pid()));
         let starved = starved_time(node.pid());
         paths::create(&sluice.url(), &name, &config).await;
-        await_committed(&kafka.client(), &name, PLAIN_TOPIC, records).await;
+        paths::await_committed(&kafka.client(), &name, PLAIN_TOPIC, records).await;
         let (worker, server) = (worker.stop(records), server.stop(records));
         let starved = starved_time(node.pid()).saturating_sub(starved);
         let refusals = rejected(&node).await - refusals;
