@@ -1,6 +1,6 @@
 //! Members that advertise addresses which lead nowhere or to another, and neighbours that speak something else.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use connect_tests::{
     group::Group,
@@ -143,7 +143,6 @@ async fn a_broker_that_is_not_there_is_told_at_a_bounded_rate_and_a_stop_is_hear
     await_all(&mut worker, &["no answer from the brokers yet; still trying", "refused"]);
     let lines = worker.log().lines().count();
     assert!(lines < 20, "{}", worker.log());
-    let sent = Command::new("kill").arg(worker.pid().to_string()).status();
-    assert!(sent.is_ok_and(|status| status.success()));
+    worker.signal("TERM");
     assert!(worker.wait(Duration::from_secs(10)).success(), "{}", worker.log());
 }

@@ -121,8 +121,8 @@ async fn workers_of_each_protocol_share_the_work_and_tell_it_in_their_metrics() 
         let world = World::new(protocol, &[("connect.protocol", protocol)]).await;
         world.await_both().await;
         for member in [&world.one, &world.two] {
-            let url = format!("{}/metrics", member.api().url());
-            let page = reqwest::get(url).await.expect("an answer").text().await.expect("a page");
+            let (_, page) = member.api().get("/metrics").await;
+            let page = page.as_str().expect("a page");
             let wanted = [
                 format!("kafka_connect_worker_rebalance_connect_protocol{{connect_protocol=\"{shown}\"}} 1"),
                 format!(
