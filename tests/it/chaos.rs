@@ -26,6 +26,8 @@ use fastrand::Rng;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
+use crate::kill::kill_seed;
+
 pub(crate) const PARTITIONS: i32 = 4;
 const RECORDS: usize = 16_000;
 /// Records of each partition in one step of the flow, and the pause after it: some 2,000 records a second over all,
@@ -98,8 +100,6 @@ struct Pair {
     topic: String,
     name: String,
     workers: [Sluice; 2],
-    /// Repeats the moments of the kills as `KILL_SEED`.
-    seed: u64,
     random: Rng,
     kills: usize,
 }
@@ -114,11 +114,7 @@ impl Pair {
         let group = Group::new(&broker.bootstrap(), &name).property("offset.flush.interval.ms", "300");
         let workers =
             [setup(Setup::member(&group)).start().await, setup(Setup::member(&group)).start().await];
-        let seed = env::var("KILL_SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok())
-            .unwrap_or_else(|| fastrand::u64(..));
-        Self { broker, topic, name, workers, seed, random: Rng::with_seed(seed), kills: 0 }
+        Self { broker, topic, name, workers, random: Rng::with_seed(kill_seed()), kills: 0 }
     }
 
     /// Creates a connector and waits until it runs, so that kills meet its work.

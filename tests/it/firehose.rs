@@ -23,6 +23,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::{
+    kill::kill_seed,
     s3_options::{token_service, token_service_that_refuses},
     support::{properties, with},
 };
@@ -297,17 +298,11 @@ async fn a_role_that_may_not_be_assumed_fails_the_task_and_names_the_key() {
     assert!(rig.firehose.calls().is_empty());
 }
 
-/// `KILL_SEED` repeats a run; the moments of the kills then are the same, if not what the worker does until then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_random_moments_with_failing_entries_nothing_is_lost() {
     const KILLS: usize = 8;
     const COUNT: usize = 20_000;
-    let seed = std::env::var("KILL_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| fastrand::u64(..));
-    println!("KILL_SEED={seed}");
-    let mut random = Rng::with_seed(seed);
+    let mut random = Rng::with_seed(kill_seed());
     let rig = Rig::new("firehose-killed", 2).await;
     for partition in 0..2 {
         rig.produce(partition, COUNT).await;

@@ -4,7 +4,7 @@ use std::{
     env,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -34,14 +34,10 @@ const FLUSH_SIZE: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_random_moments_each_record_is_in_exactly_one_object_and_no_offset_is_committed_early() {
-    let seed = seed();
-    println!("KILL_SEED={seed}");
-    let mut random = Rng::with_seed(seed);
+    let mut random = Rng::with_seed(kill_seed());
     let place = Arc::new(Place::new("killed", PARTITIONS).await);
-    let produced = Arc::new(AtomicUsize::new(0));
-    let stop = Arc::new(AtomicUsize::new(0));
-    let producing =
-        tokio::spawn(produce(Arc::clone(&place), Arc::clone(&produced), Arc::clone(&stop), values));
+    let stop = Arc::new(AtomicBool::new(false));
+    let producing = tokio::spawn(produce(Arc::clone(&place), PARTITIONS, Arc::clone(&stop), values));
     let mut worker = start(&place, json!({})).await;
     let mut kills_with_progress = 0;
     for kill in 0..KILLS {
@@ -53,10 +49,8 @@ async fn killed_at_random_moments_each_record_is_in_exactly_one_object_and_no_of
         assert_committed_is_stored(&place, &format!("after kill {kill}"));
         worker.restart();
     }
-    stop.store(1, Ordering::Relaxed);
-    producing.await.expect("the producer ends well");
-
-    let count = produced.load(Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
+    let count = producing.await.expect("the producer ends well");
     let mut wanted = Objects::new();
     for partition in 0..PARTITIONS {
         wanted.extend(oracle::json_objects(
@@ -78,14 +72,11 @@ async fn killed_at_random_moments_each_record_is_in_exactly_one_object_and_no_of
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_it_writes_avro_or_parquet_each_offset_is_in_exactly_one_object() {
     for format in [AVRO, PARQUET] {
-        let seed = seed();
-        println!("KILL_SEED={seed}");
-        let mut random = Rng::with_seed(seed);
+        let mut random = Rng::with_seed(kill_seed());
         let place = Arc::new(Place::new("killed-format", PARTITIONS).await);
-        let (produced, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let stop = Arc::new(AtomicBool::new(false));
         let values = |_, first, count| (first..first + count).map(with_schema).collect();
-        let producing =
-            tokio::spawn(produce(Arc::clone(&place), Arc::clone(&produced), Arc::clone(&stop), values));
+        let producing = tokio::spawn(produce(Arc::clone(&place), PARTITIONS, Arc::clone(&stop), values));
         let more = json!({ "format.class": format, "value.converter.schemas.enable": "true" });
         let mut worker = start(&place, more).await;
         let mut kills_with_progress = 0;
@@ -104,9 +95,8 @@ async fn killed_while_it_writes_avro_or_parquet_each_offset_is_in_exactly_one_ob
             }
             worker.restart();
         }
-        stop.store(1, Ordering::Relaxed);
-        producing.await.expect("the producer ends well");
-        let full = produced.load(Ordering::Relaxed) / FLUSH_SIZE;
+        stop.store(true, Ordering::Relaxed);
+        let full = producing.await.expect("the producer ends well") / FLUSH_SIZE;
         let wanted = full * usize::try_from(PARTITIONS).expect("a few");
         wait::until(&format!("{wanted} objects"), LIMIT, async || {
             match place.s3.objects(Place::BUCKET).len() {
@@ -122,9 +112,14 @@ async fn killed_while_it_writes_avro_or_parquet_each_offset_is_in_exactly_one_ob
     }
 }
 
-/// `KILL_SEED` repeats a run; the moments of the kills then are the same, if not what the worker does until then.
-fn seed() -> u64 {
-    env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..))
+/// Returns what the moments of kills follow from, and prints it: `KILL_SEED` repeats a run, if not what the worker does
+/// until then.
+#[expect(clippy::print_stdout, reason = "shown when the test that asks fails")]
+pub(crate) fn kill_seed() -> u64 {
+    let given = env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| fastrand::u64(..));
+    println!("KILL_SEED={seed}");
+    seed
 }
 
 /// Starts a worker with a sink of the topic.
@@ -141,25 +136,28 @@ async fn start(place: &Place, more: Value) -> Sluice {
         .await
 }
 
-/// Produces batches of an odd size, so that kills meet half-filled objects.
-async fn produce(
+/// Produces batches of an odd size, so that kills meet half-filled objects, until told to stop; returns how many records
+/// each partition has.
+pub(crate) async fn produce(
     place: Arc<Place>,
-    produced: Arc<AtomicUsize>,
-    stop: Arc<AtomicUsize>,
+    partitions: i32,
+    stop: Arc<AtomicBool>,
     values: impl Fn(i32, usize, usize) -> Vec<String>,
-) {
+) -> usize {
     const BATCH: usize = 37;
-    while stop.load(Ordering::Relaxed) == 0 {
-        let first = produced.load(Ordering::Relaxed);
-        for partition in 0..PARTITIONS {
-            place.client.produce(&place.topic, partition, values(partition, first, BATCH)).await;
+    let mut produced = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for partition in 0..partitions {
+            place.client.produce(&place.topic, partition, values(partition, produced, BATCH)).await;
         }
-        produced.store(first + BATCH, Ordering::Relaxed);
+        produced += BATCH;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    produced
 }
 
-fn values(partition: i32, first: usize, count: usize) -> Vec<String> {
+/// Returns logs that no other partition has.
+pub(crate) fn values(partition: i32, first: usize, count: usize) -> Vec<String> {
     oracle::log_records(partition as usize * 1_000_000 + first, count)
 }
 

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,10 @@ use connect_tests::{oracle, s3::Objects, sluice::Setup, wait};
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use crate::support::{Place, properties, s3_sink, with};
+use crate::{
+    kill::{kill_seed, produce, values},
+    support::{Place, properties, s3_sink, with},
+};
 
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(90);
 const PARTITIONS: i32 = 3;
@@ -46,24 +49,6 @@ fn recorded(place: &Place, partition: i32) -> i64 {
     record.and_then(|record| record["offset"].as_i64()).unwrap_or_default()
 }
 
-fn values(partition: i32, first: usize, count: usize) -> Vec<String> {
-    oracle::log_records(partition as usize * 1_000_000 + first, count)
-}
-
-/// Produces batches of an odd size until told to stop; returns how many records each partition has.
-async fn produce(place: Arc<Place>, stop: Arc<AtomicUsize>) -> usize {
-    const BATCH: usize = 23;
-    let mut produced = 0;
-    while stop.load(Ordering::Relaxed) == 0 {
-        for partition in 0..PARTITIONS {
-            place.client.produce(&place.topic, partition, values(partition, produced, BATCH)).await;
-        }
-        produced += BATCH;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    produced
-}
-
 async fn assert_each_once(place: &Place, count: usize) {
     let wanted: Vec<String> = (0..PARTITIONS).flat_map(|partition| values(partition, 0, count)).collect();
     let ends = vec![count as i64; PARTITIONS as usize];
@@ -78,17 +63,13 @@ async fn assert_each_once(place: &Place, count: usize) {
     }
 }
 
-/// `KILL_SEED` repeats a run; the moments of the kills then are the same, if not what the worker does until then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_the_clock_closes_files_each_record_is_in_exactly_one_object() {
     const KILLS: usize = 14;
-    let seed = std::env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("KILL_SEED={seed}");
-    let mut random = Rng::with_seed(seed);
+    let mut random = Rng::with_seed(kill_seed());
     let place = Arc::new(Place::new("clock-killed", PARTITIONS).await);
-    let stop = Arc::new(AtomicUsize::new(0));
-    let producing = tokio::spawn(produce(Arc::clone(&place), Arc::clone(&stop)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let producing = tokio::spawn(produce(Arc::clone(&place), PARTITIONS, Arc::clone(&stop), values));
     // A static member: without it each killed one would hold its partitions for a session timeout.
     let config = with(by_the_clock(&place), json!({ "consumer.override.group.instance.id": place.name }));
     let mut worker = Setup::new(&place.broker.bootstrap())
@@ -111,7 +92,7 @@ async fn killed_while_the_clock_closes_files_each_record_is_in_exactly_one_objec
         }
         worker.restart();
     }
-    stop.store(1, Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
     let count = producing.await.expect("the producer ends well");
     println!(
         "{count} records per partition, {with_progress} of {KILLS} kills after new objects, {ahead} records of partitions ahead of Kafka"
@@ -124,8 +105,8 @@ async fn killed_while_the_clock_closes_files_each_record_is_in_exactly_one_objec
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker_that_was_frozen_and_replaced_writes_nothing_twice() {
     let place = Arc::new(Place::new("clock-frozen", PARTITIONS).await);
-    let stop = Arc::new(AtomicUsize::new(0));
-    let producing = tokio::spawn(produce(Arc::clone(&place), Arc::clone(&stop)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let producing = tokio::spawn(produce(Arc::clone(&place), PARTITIONS, Arc::clone(&stop), values));
     let timeouts = json!({
         "consumer.override.session.timeout.ms": "6000",
         "consumer.override.heartbeat.interval.ms": "1000",
@@ -156,7 +137,7 @@ async fn worker_that_was_frozen_and_replaced_writes_nothing_twice() {
     .await;
     old.signal("CONT");
     tokio::time::sleep(Duration::from_secs(3)).await;
-    stop.store(1, Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
     let count = producing.await.expect("the producer ends well");
     assert_each_once(&place, count).await;
 }

@@ -44,7 +44,6 @@ async fn workers_killed_before_a_failing_elasticsearch_leave_each_record_as_one_
     let server = SearchServer::shared(Product::Elasticsearch);
     let proxy = FaultS3::start(server.port());
     let mut pair = Pair::start("chaos-elasticsearch", |setup| setup).await;
-    println!("KILL_SEED={}", pair.seed);
     let config = json!({
         "connector.class": "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector", "tasks.max": "3",
         "topics": pair.topic, "connection.url": proxy.url(), "schema.ignore": "true", "key.ignore": "true",

@@ -63,7 +63,6 @@ fn counts(firehose: &Firehose) -> BTreeMap<Vec<u8>, usize> {
 async fn workers_killed_before_a_failing_firehose_lose_nothing_and_repeat_only_what_had_no_answer() {
     let firehose = Arc::new(Firehose::start(STREAM));
     let mut pair = Pair::start("chaos-firehose", |setup| setup.s3(&firehose.url())).await;
-    println!("KILL_SEED={}", pair.seed);
     let text = "org.apache.kafka.connect.storage.StringConverter";
     let config = json!({
         "connector.class": "com.amazon.kinesis.kafka.FirehoseSinkConnector", "tasks.max": "3",

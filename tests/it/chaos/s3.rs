@@ -53,7 +53,6 @@ async fn workers_killed_before_a_failing_s3_leave_each_offset_in_one_object_that
     server.create_bucket(BUCKET);
     let proxy = FaultS3::start(server.port());
     let mut pair = Pair::start("chaos-s3", |setup| setup.s3(&proxy.url())).await;
-    println!("KILL_SEED={}", pair.seed);
     let (client, large_client) = (pair.broker.client(), pair.broker.client());
 
     let (large, large_name) = (format!("{}-large", pair.topic), format!("{}-large", pair.name));
@@ -132,7 +131,6 @@ async fn workers_killed_while_the_clock_closes_files_leave_each_offset_in_one_ob
     server.create_bucket(BUCKET);
     let proxy = FaultS3::start(server.port());
     let mut pair = Pair::start("chaos-clock", |setup| setup.s3(&proxy.url())).await;
-    println!("KILL_SEED={}", pair.seed);
     let more = json!({
         "flush.size": "1000000", "rotate.schedule.interval.ms": "700", "timezone": "UTC", "tasks.max": "3",
         "sluice.s3.exactly.once": "true", "value.converter.schemas.enable": "false", "retry.backoff.ms": "500",
