@@ -26,7 +26,7 @@ use fastrand::Rng;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::kill::kill_seed;
+use crate::{kill::kill_seed, support::committed};
 
 pub(crate) const PARTITIONS: i32 = 4;
 const RECORDS: usize = 16_000;
@@ -125,9 +125,7 @@ impl Pair {
 
     /// Returns the committed offsets of a topic, 0 where there is none.
     fn committed(&self) -> Vec<i64> {
-        let group = format!("connect-{}", self.name);
-        let committed = self.broker.client().committed(&group, &self.topic, PARTITIONS);
-        committed.into_iter().map(Option::unwrap_or_default).collect()
+        committed(&self.broker.client(), &self.name, &self.topic, PARTITIONS)
     }
 
     /// Kills one worker and the other in turn as long as records flow: mostly when every partition went on since the

@@ -14,7 +14,7 @@ use connect_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::support::with;
+use crate::support::{committed, with};
 
 pub(crate) const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 const BOTH: [Product; 2] = [Elasticsearch, OpenSearch];
@@ -72,8 +72,7 @@ impl Site {
 
     /// Returns the offsets that the connector's group committed, 0 where there is none.
     pub(crate) fn committed(&self, connector: &str, partitions: i32) -> Vec<i64> {
-        let committed = self.client.committed(&format!("connect-{connector}"), &self.topic, partitions);
-        committed.into_iter().map(Option::unwrap_or_default).collect()
+        committed(&self.client, connector, &self.topic, partitions)
     }
 
     async fn await_documents(&self, index: &str, wanted: &Documents) {

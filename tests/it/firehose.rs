@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use crate::{
     kill::kill_seed,
     s3_options::{token_service, token_service_that_refuses},
-    support::{properties, with},
+    support::{committed, properties, with},
 };
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -83,18 +83,14 @@ impl Rig {
 
     /// Returns how many records are committed.
     fn committed(&self, partitions: i32) -> usize {
-        let group = format!("connect-{}", self.name);
-        let committed = self.client.committed(&group, &self.topic, partitions);
-        let sum: i64 = committed.into_iter().map(Option::unwrap_or_default).sum();
+        let sum: i64 = committed(&self.client, &self.name, &self.topic, partitions).iter().sum();
         usize::try_from(sum).expect("not negative")
     }
 
     async fn await_committed(&self, wanted: &[i64]) {
-        let group = format!("connect-{}", self.name);
         let partitions = i32::try_from(wanted.len()).expect("few");
         wait::until("committed offsets", LIMIT, async || {
-            let committed = self.client.committed(&group, &self.topic, partitions);
-            let committed: Vec<i64> = committed.into_iter().map(Option::unwrap_or_default).collect();
+            let committed = committed(&self.client, &self.name, &self.topic, partitions);
             if committed == wanted { Ok(()) } else { Err((committed, self.firehose.accepted().len())) }
         })
         .await;

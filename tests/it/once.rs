@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     s3_formats::{AVRO, PARQUET, ids, with_schema},
-    support::{Place, file_sink, properties, s3_sink, with},
+    support::{Place, committed, file_sink, properties, s3_sink, with},
 };
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -69,9 +69,7 @@ impl Rig {
     }
 
     fn committed(&self, partitions: i32) -> Vec<i64> {
-        let group = format!("connect-{}", self.name);
-        let committed = self.client.committed(&group, &self.topic, partitions);
-        committed.into_iter().map(Option::unwrap_or_default).collect()
+        committed(&self.client, &self.name, &self.topic, partitions)
     }
 
     fn lines(&self) -> Vec<String> {

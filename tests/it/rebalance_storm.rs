@@ -26,7 +26,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use crate::{
     chaos::{Flow, PARTITIONS, STEP},
     s3_offsets::{assert_each_offset_once, assert_no_object_changed},
-    support::{s3_sink, with},
+    support::{committed, s3_sink, with},
 };
 
 const BUCKET: &str = "logs";
@@ -111,8 +111,7 @@ impl Storm {
 
     fn committed(&self) -> Vec<i64> {
         let client = kafka::KafkaClient::new(self.group.bootstrap());
-        let committed = client.committed(&format!("connect-{}", self.name()), &self.topic, PARTITIONS);
-        committed.into_iter().map(Option::unwrap_or_default).collect()
+        committed(&client, self.name(), &self.topic, PARTITIONS)
     }
 }
 

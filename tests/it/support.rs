@@ -48,6 +48,17 @@ pub(crate) fn properties(name: &str, config: &Value) -> String {
     format!("name={name}\n{}", lines.collect::<String>())
 }
 
+/// Returns the offsets that the group of a connector committed, 0 where there is none.
+pub(crate) fn committed(
+    client: &kafka::KafkaClient,
+    connector: &str,
+    topic: &str,
+    partitions: i32,
+) -> Vec<i64> {
+    let committed = client.committed(&format!("connect-{connector}"), topic, partitions);
+    committed.into_iter().map(Option::unwrap_or_default).collect()
+}
+
 /// A topic of the shared broker and a bucket of a fresh S3 server.
 pub(crate) struct Place {
     pub(crate) broker: kafka::SharedKafka,
@@ -74,8 +85,6 @@ impl Place {
 
     /// Returns the offsets that the connector's group committed, 0 where there is none.
     pub(crate) fn committed(&self, partitions: i32) -> Vec<i64> {
-        let group = format!("connect-{}", self.name);
-        let committed = self.client.committed(&group, &self.topic, partitions);
-        committed.into_iter().map(Option::unwrap_or_default).collect()
+        committed(&self.client, &self.name, &self.topic, partitions)
     }
 }
