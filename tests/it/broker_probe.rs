@@ -10,9 +10,7 @@ mod java;
 mod raw;
 mod transactions;
 
-use std::time::Duration;
-
-use connect_tests::kafka;
+use connect_tests::{kafka, wait};
 use dev_broker::{Broker, BrokerConfig};
 use rdkafka::{
     ClientConfig, Message, TopicPartitionList,
@@ -22,9 +20,6 @@ use rdkafka::{
     message::{Header, Headers, OwnedHeaders},
     producer::{FutureProducer, FutureRecord, Producer},
 };
-
-/// No single step takes longer on a healthy broker.
-const LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dev_broker_passes_the_probe() {
@@ -103,7 +98,7 @@ async fn create_topic(bootstrap: &str, topic: &str, partitions: i32, configs: &[
 async fn send(producer: &FutureProducer, topic: &str, key: &str, value: Option<&str>) -> i64 {
     let mut record = FutureRecord::<str, str>::to(topic).partition(0).key(key);
     record.payload = value;
-    let delivery = producer.send(record, LIMIT).await.expect("the record is delivered");
+    let delivery = producer.send(record, wait::LIMIT).await.expect("the record is delivered");
     delivery.offset
 }
 
@@ -116,7 +111,7 @@ async fn read(bootstrap: &str, topic: &str, count: usize, isolation: &str) -> Ve
     consumer.assign(&list).expect("a partition is assigned");
     let mut records = Vec::new();
     while records.len() < count {
-        let next = tokio::time::timeout(LIMIT, consumer.recv()).await;
+        let next = tokio::time::timeout(wait::LIMIT, consumer.recv()).await;
         let message =
             next.unwrap_or_else(|_| panic!("{} of {count} records came: {records:?}", records.len()));
         records.push(seen(&message.expect("a record is read")));
@@ -141,5 +136,5 @@ fn headers(name: &str, value: &str) -> OwnedHeaders {
 }
 
 fn flush(producer: &FutureProducer) {
-    producer.flush(LIMIT).expect("the producer is flushed");
+    producer.flush(wait::LIMIT).expect("the producer is flushed");
 }

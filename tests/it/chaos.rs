@@ -34,8 +34,6 @@ const RECORDS: usize = 16_000;
 /// so that kills meet the flow.
 pub(crate) const STEP: usize = 50;
 const PAUSE: Duration = Duration::from_millis(100);
-/// Time for a killed worker's work to go on elsewhere, or with it, and for what is left in the end to arrive.
-const LIMIT: Duration = Duration::from_secs(90);
 
 /// Returns how many records flow into each partition.
 fn count() -> usize {
@@ -153,7 +151,7 @@ impl Pair {
     /// Waits until more is committed of every partition, or everything that flows has been produced.
     async fn await_progress(&self, flow: &Flow) {
         let before = self.committed();
-        wait::until("every partition going on", LIMIT, async || {
+        wait::until("every partition going on", wait::LIMIT, async || {
             let committed = self.committed();
             let goes_on = before.iter().zip(&committed).all(|(before, now)| before < now);
             if goes_on || flow.is_over() { Ok(()) } else { Err((before.clone(), committed)) }
@@ -165,7 +163,7 @@ impl Pair {
     async fn await_committed(&self, count: usize) {
         let wanted =
             vec![i64::try_from(count).expect("a count"); usize::try_from(PARTITIONS).expect("a few")];
-        wait::until("committed offsets", LIMIT, async || {
+        wait::until("committed offsets", wait::LIMIT, async || {
             let committed = self.committed();
             if committed == wanted { Ok(()) } else { Err(committed) }
         })

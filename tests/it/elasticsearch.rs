@@ -1,7 +1,7 @@
 //! The sinks of Elasticsearch and OpenSearch on real servers, from a real broker through the real worker: ids,
 //! operations, data streams, creation on demand, and what happens to documents that the server refuses.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use connect_tests::{
     kafka::{self, KafkaClient, SharedKafka},
@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use crate::support::{committed, with};
 
-pub(crate) const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 const BOTH: [Product; 2] = [Elasticsearch, OpenSearch];
 
 /// Documents by their ids.
@@ -76,7 +75,7 @@ impl Site {
     }
 
     async fn await_documents(&self, index: &str, wanted: &Documents) {
-        wait::until(&format!("{} documents in {index}", wanted.len()), ARRIVAL_LIMIT, async || {
+        wait::until(&format!("{} documents in {index}", wanted.len()), wait::LIMIT, async || {
             let found = self.server.documents(index).await;
             if found == *wanted { Ok(()) } else { Err(found) }
         })
@@ -85,7 +84,7 @@ impl Site {
 
     pub(crate) async fn await_committed(&self, connector: &str, wanted: &[i64]) {
         let partitions = i32::try_from(wanted.len()).expect("a handful");
-        wait::until("the offsets committed", ARRIVAL_LIMIT, async || {
+        wait::until("the offsets committed", wait::LIMIT, async || {
             let committed = self.committed(connector, partitions);
             if committed == wanted { Ok(()) } else { Err(committed) }
         })
@@ -116,7 +115,7 @@ async fn documents_get_the_ids_of_their_coordinates_and_a_reset_writes_no_second
 
         let path = |end: &str| format!("/connectors/{}/{end}", site.name);
         assert_eq!(worker.request("PUT", &path("stop"), None).await.0, 204);
-        wait::until("the offsets reset", ARRIVAL_LIMIT, async || {
+        wait::until("the offsets reset", wait::LIMIT, async || {
             match worker.request("DELETE", &path("offsets"), None).await {
                 (200, _) => Ok(()),
                 answer => Err(answer),

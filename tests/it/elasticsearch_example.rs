@@ -20,8 +20,6 @@ use connect_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::elasticsearch::ARRIVAL_LIMIT;
-
 const TOPIC: &str = "web-logs-topic";
 const RECORDS: usize = 6000;
 /// Five batches of 500.
@@ -59,7 +57,7 @@ async fn fill(broker: &SharedKafka) {
     let client = broker.client();
     client.create_topic(TOPIC, 6).await;
     let _worker = Setup::new(&broker.bootstrap()).connector("datagen.properties", &datagen).start().await;
-    wait::until("the logs in the topic", ARRIVAL_LIMIT, async || {
+    wait::until("the logs in the topic", wait::LIMIT, async || {
         let ends = client.end_offsets(TOPIC, 6);
         if ends.iter().sum::<i64>() == RECORDS as i64 { Ok(()) } else { Err(ends) }
     })
@@ -156,7 +154,7 @@ async fn lines_of_a_web_server_become_the_same_fields_and_others_go_to_their_own
     let line =
         r#"203.0.113.9 - - [21/Nov/2026:13:55:36 +0100] "GET /cart HTTP/1.1" 502 1043 "-" "curl/8.5.0""#;
     client.produce("web-access-lines", 0, [line, "no line of a web server"]).await;
-    wait::until("one document and one dead letter", ARRIVAL_LIMIT, async || {
+    wait::until("one document and one dead letter", wait::LIMIT, async || {
         let count = server.count(&index).await;
         let dead = client.values("web-access-lines-dlq", 0);
         if count == 1 && dead == [b"no line of a web server"] { Ok(()) } else { Err((count, dead)) }

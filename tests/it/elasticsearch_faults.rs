@@ -12,7 +12,7 @@ use connect_tests::{
 use fastrand::Rng;
 use serde_json::json;
 
-use crate::elasticsearch::{ARRIVAL_LIMIT, Site};
+use crate::elasticsearch::Site;
 
 const PARTITIONS: i32 = 3;
 
@@ -102,7 +102,7 @@ async fn a_server_that_keeps_silent_or_rejects_everything_is_waited_for_and_told
 
 /// Waits until the worker's log says something for the given time.
 async fn await_told(worker: &Sluice, text: &str, times: usize) {
-    wait::until(&format!("`{text}` for the {times}. time"), ARRIVAL_LIMIT, async || {
+    wait::until(&format!("`{text}` for the {times}. time"), wait::LIMIT, async || {
         let found = worker.log().matches(text).count();
         if found == times { Ok(()) } else { Err(found) }
     })

@@ -11,7 +11,7 @@ use connect_core::async_trait;
 use connect_core::config::Props;
 use connect_core::error::ConnectError;
 use connect_core::task::TaskId;
-use connect_tests::kafka;
+use connect_tests::{kafka, wait};
 use connect_worker::stores::offsets::{ExactlyOnceOffsets, OffsetStore, SourceOffsetStores};
 use connect_worker::task::{ExactlyOnce, SourceFencing, TaskKind};
 use dev_broker::{Broker, BrokerConfig};
@@ -19,7 +19,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::tasks::{LIMIT, Tasks};
+use crate::tasks::Tasks;
 
 const LINES: usize = 4_000;
 
@@ -60,8 +60,8 @@ async fn every_line_is_read_once(bootstrap: &str) {
     killed.join(Instant::now()).await;
     let last = world.tasks.start();
     world.until_lines(LINES).await;
-    assert!(last.join(Instant::now() + LIMIT).await, "the task ends in time");
-    assert!(zombie.join(Instant::now() + LIMIT).await, "a failed task ends when it is stopped");
+    assert!(last.join(Instant::now() + wait::LIMIT).await, "the task ends in time");
+    assert!(zombie.join(Instant::now() + wait::LIMIT).await, "a failed task ends when it is stopped");
     let expected: Vec<String> = (0..LINES).map(|number| format!("line {number}")).collect();
     assert_eq!(world.lines().await, expected);
 }
@@ -80,7 +80,7 @@ async fn transaction_that_takes_too_long_fails_with_advice(bootstrap: &str) {
     let (_, trace) = world.tasks.failure().await;
     assert!(trace.contains("before its producer transaction expired"), "{trace}");
     assert!(trace.contains("producer.override.transaction.timeout.ms"), "{trace}");
-    assert!(task.join(Instant::now() + LIMIT).await, "a failed task ends when it is stopped");
+    assert!(task.join(Instant::now() + wait::LIMIT).await, "a failed task ends when it is stopped");
     assert_eq!(world.lines().await, Vec::<String>::new());
 }
 
@@ -155,7 +155,7 @@ async fn committed(bootstrap: &str, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut assignment = TopicPartitionList::new();
         assignment.add_partition_offset(&topic, 0, Offset::Beginning).expect("an offset");
         consumer.assign(&assignment).expect("assigned");
-        let (mut records, deadline) = (Vec::new(), Instant::now() + LIMIT);
+        let (mut records, deadline) = (Vec::new(), Instant::now() + wait::LIMIT);
         loop {
             assert!(Instant::now() < deadline, "the end of the topic in time");
             match consumer.poll(Duration::from_millis(100)) {
@@ -218,7 +218,7 @@ impl World {
     }
 
     async fn until_lines(&self, count: usize) {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + wait::LIMIT;
         loop {
             let seen = self.lines().await.len();
             if seen >= count {

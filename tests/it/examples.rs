@@ -5,12 +5,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use connect_tests::{process::Process, services::repository, sluice::program, wait};
 
-const LIMIT: Duration = Duration::from_secs(60);
 /// Records of one object: `flush.size` of pipeline 1.
 const FLUSH_SIZE: u64 = 100;
 
@@ -63,12 +61,12 @@ fn run_quickstart(folder: &Path, count: usize) -> BTreeMap<String, u64> {
     let mut command = Command::new(program());
     command.args(["quickstart", "--rate", "5000", "--dir"]).arg(folder.join("data"));
     let mut quickstart = Process::start("quickstart", &mut command, &folder.join("log"));
-    wait::until_blocking("objects in the bucket", LIMIT, || {
+    wait::until_blocking("objects in the bucket", wait::LIMIT, || {
         let seen = objects(folder).len();
         if seen >= count { Ok(()) } else { Err((seen, quickstart.log_tail())) }
     });
     quickstart.signal("INT");
-    let status = quickstart.wait(LIMIT);
+    let status = quickstart.wait(wait::LIMIT);
     assert!(status.success(), "{status}: {}", quickstart.log());
     objects(folder)
 }

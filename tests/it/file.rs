@@ -1,6 +1,6 @@
 //! The file connectors, compared with those of JVM Kafka Connect on the same broker, byte by byte.
 
-use std::{fs, io::Write, path::Path, time::Duration};
+use std::{fs, io::Write, path::Path};
 
 use connect_tests::{
     jvm_connect::JvmConnect,
@@ -12,8 +12,6 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::support::{file_sink, with};
-
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_file_source_produces_the_same_records_as_the_jvm_and_remembers_the_same_position() {
@@ -193,7 +191,7 @@ fn cases() -> Vec<(Value, Vec<&'static str>)> {
 
 async fn create(url: &str, name: &str, config: &Value) {
     let body = json!({ "name": name, "config": config });
-    let call = Client::new().post(format!("{url}/connectors")).json(&body).timeout(ARRIVAL_LIMIT);
+    let call = Client::new().post(format!("{url}/connectors")).json(&body).timeout(wait::LIMIT);
     let response = call.send().await.expect("the worker answers");
     assert_eq!(
         response.status().as_u16(),
@@ -209,7 +207,7 @@ async fn assert_running(sluice: &Sluice, name: &str) {
 }
 
 async fn await_values(client: &KafkaClient, topic: &str, count: usize) -> Vec<Vec<u8>> {
-    wait::until(&format!("{count} values in {topic}"), ARRIVAL_LIMIT, async || {
+    wait::until(&format!("{count} values in {topic}"), wait::LIMIT, async || {
         let end = client.end_offsets(topic, 1);
         if end[0] >= count as i64 { Ok(()) } else { Err(end) }
     })
@@ -218,7 +216,7 @@ async fn await_values(client: &KafkaClient, topic: &str, count: usize) -> Vec<Ve
 }
 
 async fn await_lines(file: &Path, count: usize) -> String {
-    wait::until(&format!("{count} lines in {}", file.display()), ARRIVAL_LIMIT, async || {
+    wait::until(&format!("{count} lines in {}", file.display()), wait::LIMIT, async || {
         let text = fs::read_to_string(file).unwrap_or_else(|error| error.to_string());
         if text.lines().count() >= count { Ok(text) } else { Err(text) }
     })
@@ -227,7 +225,7 @@ async fn await_lines(file: &Path, count: usize) -> String {
 
 async fn await_position(url: &str, name: &str, position: u64) -> Value {
     let url = format!("{url}/connectors/{name}/offsets");
-    wait::until(&format!("position {position}"), ARRIVAL_LIMIT, async || {
+    wait::until(&format!("position {position}"), wait::LIMIT, async || {
         let text = match reqwest::get(&url).await {
             Ok(response) => response.text().await.unwrap_or_default(),
             Err(error) => error.to_string(),

@@ -28,7 +28,6 @@ use crate::{
     support::{committed, properties, with},
 };
 
-const LIMIT: Duration = Duration::from_secs(90);
 const STREAM: &str = "logs";
 
 /// A topic, a server, and the sink between them.
@@ -89,7 +88,7 @@ impl Rig {
 
     async fn await_committed(&self, wanted: &[i64]) {
         let partitions = i32::try_from(wanted.len()).expect("few");
-        wait::until("committed offsets", LIMIT, async || {
+        wait::until("committed offsets", wait::LIMIT, async || {
             let committed = committed(&self.client, &self.name, &self.topic, partitions);
             if committed == wanted { Ok(()) } else { Err((committed, self.firehose.accepted().len())) }
         })
@@ -267,7 +266,7 @@ async fn the_credentials_of_an_assumed_role_sign_the_requests_to_firehose() {
         assert!(signature.contains(&format!("Credential={ACCESS_KEY}/")), "{signature}");
         assert_eq!(call.header("x-amz-security-token"), Some("token-1"));
     }
-    let request = requests.recv_timeout(LIMIT).expect("a request for credentials");
+    let request = requests.recv_timeout(wait::LIMIT).expect("a request for credentials");
     for part in [
         "Action=AssumeRole",
         "role%2Fwriter",

@@ -22,7 +22,7 @@ use rdkafka::{
 };
 use serde_json::json;
 
-use crate::{group_support::ARRIVAL_LIMIT, support::file_sink};
+use crate::support::file_sink;
 
 /// Pairs of a source and a sink.
 const PAIRS: usize = 20;
@@ -46,7 +46,7 @@ async fn forty_connectors_on_three_workers_are_balanced_and_a_changed_one_distur
         |picture: &Picture| picture.runs_on(&ids, 2 * PAIRS, 2 * PAIRS) && picture.is_balanced(ids.len());
     let mut before = Picture::default();
     for member in &members {
-        before = await_picture("forty connectors in balance", ARRIVAL_LIMIT, member.api(), is_settled).await;
+        before = await_picture("forty connectors in balance", wait::LIMIT, member.api(), is_settled).await;
     }
     append(&file("in-0"), "before");
     for number in 0..PAIRS {
@@ -64,7 +64,7 @@ async fn forty_connectors_on_three_workers_are_balanced_and_a_changed_one_distur
     await_line(&file("moved"), "after").await;
     let is_settled = |picture: &Picture| picture.runs_on(&ids, 2 * PAIRS, 2 * PAIRS);
     let after =
-        await_picture("all running after the change", ARRIVAL_LIMIT, members[1].api(), is_settled).await;
+        await_picture("all running after the change", wait::LIMIT, members[1].api(), is_settled).await;
     assert_eq!(after, before, "nothing moved");
     // Whatever stopped or started has said so.
     let told = keys_since(&broker.bootstrap(), &status, &ends);
@@ -98,7 +98,7 @@ fn append(path: &PathBuf, line: &str) {
 }
 
 async fn await_line(path: &Path, line: &str) {
-    wait::until(&format!("`{line}` in {}", path.display()), ARRIVAL_LIMIT, async || {
+    wait::until(&format!("`{line}` in {}", path.display()), wait::LIMIT, async || {
         let text = fs::read_to_string(path).unwrap_or_default();
         if text.lines().any(|found| found == line) { Ok(()) } else { Err(text) }
     })
@@ -112,13 +112,13 @@ fn keys_since(bootstrap: &str, topic: &str, starts: &[i64]) -> BTreeSet<String> 
     let consumer: BaseConsumer = config.create().expect("a consumer is made");
     let mut keys = BTreeSet::new();
     for (partition, start) in (0..).zip(starts) {
-        let end = consumer.fetch_watermarks(topic, partition, ARRIVAL_LIMIT).expect("the broker answers").1;
+        let end = consumer.fetch_watermarks(topic, partition, wait::LIMIT).expect("the broker answers").1;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(*start)).expect("a valid offset");
         consumer.assign(&list).expect("a partition is assigned");
         let mut next = *start;
         while next < end {
-            let record = consumer.poll(ARRIVAL_LIMIT).expect("a record comes").expect("a record is read");
+            let record = consumer.poll(wait::LIMIT).expect("a record comes").expect("a record is read");
             next = record.offset() + 1;
             keys.insert(String::from_utf8_lossy(record.key().unwrap_or_default()).into_owned());
         }
@@ -137,11 +137,11 @@ async fn fleet_runs_its_connectors_on_three_workers_and_stops_them_when_its_time
         .arg(folder.path().join("data"));
     let start = Instant::now();
     let mut fleet = Process::start("fleet", &mut command, &folder.path().join("log"));
-    let url = wait::until("the address of a worker", ARRIVAL_LIMIT, async || {
+    let url = wait::until("the address of a worker", wait::LIMIT, async || {
         address(&fleet.log()).ok_or_else(|| fleet.log_tail())
     })
     .await;
-    let picture = await_picture("the fleet's connectors", ARRIVAL_LIMIT, &Api::new(url), |picture| {
+    let picture = await_picture("the fleet's connectors", wait::LIMIT, &Api::new(url), |picture| {
         let is_running = |(_, state): &(String, String)| state == "RUNNING";
         (picture.connectors.len(), picture.tasks.len()) == (6, 10)
             && picture.connectors.values().chain(picture.tasks.values()).all(is_running)

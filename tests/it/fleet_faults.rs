@@ -5,12 +5,11 @@ mod acls;
 mod members;
 mod records;
 
-use std::time::Duration;
-
 use connect_tests::{
     group::Group,
     kafka::{self, unique},
     sluice::{Setup, Sluice},
+    wait,
 };
 use rdkafka::{
     ClientConfig,
@@ -18,8 +17,6 @@ use rdkafka::{
     client::DefaultClientContext,
 };
 
-/// Time for a worker that cannot begin to say so and end: none of its reasons passes by waiting.
-const END_LIMIT: Duration = Duration::from_secs(30);
 const TOPICS: [(&str, &str); 3] = [
     ("configs", "config.storage.topic"),
     ("offsets", "offset.storage.topic"),
@@ -29,7 +26,7 @@ const TOPICS: [(&str, &str); 3] = [
 /// Starts a worker that cannot begin, and returns its log.
 fn refused(setup: Setup, code: i32) -> String {
     let mut worker = setup.spawn();
-    let status = worker.wait(END_LIMIT);
+    let status = worker.wait(wait::LIMIT);
     let log = worker.log();
     assert_eq!(status.code(), Some(code), "{log}");
     log

@@ -8,7 +8,7 @@ use connect_tests::{
     wait,
 };
 
-use crate::group_support::{ARRIVAL_LIMIT, Scene};
+use crate::group_support::Scene;
 
 /// Session time-out of the workers of a test.
 const SESSION: Duration = Duration::from_secs(6);
@@ -22,7 +22,7 @@ async fn three(scene: &Scene) -> Vec<Member> {
     }
     scene.create(members[0].api()).await;
     scene.await_balance("of three", &members.iter().collect::<Vec<_>>()).await;
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
     members
 }
 
@@ -49,8 +49,8 @@ async fn the_work_of_a_killed_worker_runs_elsewhere_a_session_later_and_its_data
     let mut killed = members.remove(0);
     let start = Instant::now();
     killed.kill();
-    let moved = await_moved(&members, start, ARRIVAL_LIMIT).await;
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    let moved = await_moved(&members, start, wait::LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
     let flowed = start.elapsed();
     println!("killed: tasks elsewhere after {moved:?}, data everywhere after {flowed:?}");
     let limit = SESSION + Duration::from_secs(1);
@@ -72,8 +72,8 @@ async fn the_work_of_a_worker_that_stops_flows_elsewhere_within_a_second_and_com
             (Instant::now(), status, stopped.log())
         });
         let start = Instant::now();
-        let moved = await_moved(&members, start, ARRIVAL_LIMIT).await;
-        scene.await_flow(ARRIVAL_LIMIT).await;
+        let moved = await_moved(&members, start, wait::LIMIT).await;
+        scene.await_flow(wait::LIMIT).await;
         let flowed = start.elapsed();
         let (_, status, log) = stopping.join().expect("the worker ends");
         assert!(status.success(), "{log}");
@@ -93,12 +93,12 @@ async fn a_worker_that_was_frozen_past_its_session_gives_up_its_work_and_takes_i
     let mut members = three(&scene).await;
     let frozen = members.pop().expect("three");
     frozen.signal("STOP");
-    let moved = await_moved(&members, Instant::now(), ARRIVAL_LIMIT).await;
+    let moved = await_moved(&members, Instant::now(), wait::LIMIT).await;
     println!("frozen: tasks elsewhere after {moved:?}");
     frozen.signal("CONT");
     members.push(frozen);
     scene.await_balance("after the thaw", &members.iter().collect::<Vec<_>>()).await;
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
     scene.check().await;
 }
 
@@ -113,9 +113,9 @@ async fn workers_live_through_the_restart_of_their_only_broker() {
     tokio::time::sleep(SESSION + Duration::from_secs(2)).await;
     broker.restart();
     scene.flow.resume(broker.client());
-    scene.await_flow(ARRIVAL_LIMIT * 2).await;
+    scene.await_flow(wait::LIMIT * 2).await;
     scene.await_balance("after the restart", &members.iter().collect::<Vec<_>>()).await;
-    wait::until("an answer of every worker", ARRIVAL_LIMIT, async || {
+    wait::until("an answer of every worker", wait::LIMIT, async || {
         for member in &members {
             let picture = Picture::of(member.api()).await.map_err(|answer| format!("{answer:?}"))?;
             if picture.tasks.len() != SINKS {

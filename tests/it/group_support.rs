@@ -23,8 +23,6 @@ use tokio::task::JoinHandle;
 
 use crate::support::file_sink;
 
-/// Time for data to arrive where nothing is wrong.
-pub(crate) const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Numbered lines that flow into a topic, a line to each partition every few milliseconds, and sinks that write each
@@ -102,7 +100,7 @@ impl Flow {
         let produced = self.produced.load(Ordering::Relaxed);
         let wanted = produced * self.partitions as usize;
         let what = format!("{wanted} lines in {}", file.display());
-        let counts = wait::until(&what, ARRIVAL_LIMIT, async || {
+        let counts = wait::until(&what, wait::LIMIT, async || {
             let counts = counts(file);
             if counts.len() >= wanted { Ok(counts) } else { Err(counts.len()) }
         })
@@ -194,7 +192,7 @@ impl Scene {
     pub(crate) async fn await_balance(&self, what: &str, members: &[&Member]) {
         let ids: Vec<String> = members.iter().map(|member| member.worker_id()).collect();
         for member in members {
-            await_picture(&format!("balance {what}"), ARRIVAL_LIMIT, member.api(), |picture| {
+            await_picture(&format!("balance {what}"), wait::LIMIT, member.api(), |picture| {
                 picture.runs_on(&ids, self.sinks.len(), self.sinks.len()) && picture.is_balanced(ids.len())
             })
             .await;

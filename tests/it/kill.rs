@@ -28,7 +28,6 @@ use crate::{
 const KILLS: usize = 24;
 /// Kills of each of the formats other than JSON.
 const FORMAT_KILLS: usize = 8;
-const LIMIT: Duration = Duration::from_secs(60);
 const PARTITIONS: i32 = 3;
 const FLUSH_SIZE: usize = 100;
 
@@ -98,7 +97,7 @@ async fn killed_while_it_writes_avro_or_parquet_each_offset_is_in_exactly_one_ob
         stop.store(true, Ordering::Relaxed);
         let full = producing.await.expect("the producer ends well") / FLUSH_SIZE;
         let wanted = full * usize::try_from(PARTITIONS).expect("a few");
-        wait::until(&format!("{wanted} objects"), LIMIT, async || {
+        wait::until(&format!("{wanted} objects"), wait::LIMIT, async || {
             match place.s3.objects(Place::BUCKET).len() {
                 found if found >= wanted => Ok(()),
                 found => Err(found),

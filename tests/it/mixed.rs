@@ -1,9 +1,9 @@
 //! JVM and Sluice workers in one group: balanced, led by either, either killed, and replaced one by one while data
 //! flows.
 
-use connect_tests::{group::Member, kafka};
+use connect_tests::{group::Member, kafka, wait};
 
-use crate::group_support::{ARRIVAL_LIMIT, Scene};
+use crate::group_support::Scene;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jvm_and_sluice_workers_share_the_work_and_either_leads_and_is_killed() {
@@ -14,7 +14,7 @@ async fn jvm_and_sluice_workers_share_the_work_and_either_leads_and_is_killed() 
     let mut jvm = Member::jvm(&scene.group);
     scene.create(jvm.api()).await;
     scene.await_balance("led by Sluice", &[&sluice, &jvm]).await;
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
 
     sluice.kill();
     scene.await_balance("of the JVM alone", &[&jvm]).await;
@@ -32,7 +32,7 @@ async fn jvm_and_sluice_workers_share_the_work_and_either_leads_and_is_killed() 
     jvm.kill();
     scene.await_balance("of Sluice alone", &[&sluice]).await;
     // Partitions of a consumer that was killed wait for its session.
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
     scene.check().await;
     assert!(sluice.stop().success(), "{}", sluice.log());
 }
@@ -50,7 +50,7 @@ async fn three_jvm_workers_are_replaced_one_by_one_while_data_flows_and_nothing_
         jvm.stop();
         let members: Vec<&Member> = jvms.iter().chain(&sluices).collect();
         scene.await_balance(&format!("with {} workers replaced", sluices.len()), &members).await;
-        scene.await_flow(ARRIVAL_LIMIT).await;
+        scene.await_flow(wait::LIMIT).await;
     }
     let repeated = scene.check().await;
     println!("{repeated} lines came more than once");

@@ -15,7 +15,6 @@ use crate::{
     support::{Place, committed, file_sink, properties, s3_sink, with},
 };
 
-const LIMIT: Duration = Duration::from_secs(90);
 const DONE: Option<i32> = Some(0);
 const FAILED: Option<i32> = Some(1);
 const NOTHING: Option<i32> = Some(3);
@@ -59,7 +58,7 @@ impl Rig {
     /// Runs to the end and returns exit code and log.
     fn run(&self, more: Value, arguments: &[&str]) -> (Option<i32>, String) {
         let mut worker = self.spawn(&self.config(more), arguments);
-        let status = worker.wait(LIMIT);
+        let status = worker.wait(wait::LIMIT);
         (status.code(), worker.log())
     }
 
@@ -129,7 +128,7 @@ async fn records_produced_meanwhile_are_left_to_the_next_run() {
         }
     });
     let mut worker = rig.spawn(&rig.config(json!({})), &["--once"]);
-    let status = tokio::task::block_in_place(|| worker.wait(LIMIT));
+    let status = tokio::task::block_in_place(|| worker.wait(wait::LIMIT));
     let end = rig.client.end_offsets(&rig.topic, 1)[0];
     writing.abort();
     assert_eq!(status.code(), DONE, "{}", worker.log());
@@ -169,7 +168,7 @@ async fn an_empty_topic_and_a_paused_connector_are_nothing_to_do() {
     let paused = json!({ "name": rig.name, "config": rig.config(json!({})), "initial_state": "PAUSED" });
     let setup = Setup::new(&rig.broker.bootstrap()).connector("sink.json", &paused.to_string());
     let mut worker = setup.argument("--once").spawn();
-    assert_eq!(worker.wait(LIMIT).code(), NOTHING, "{}", worker.log());
+    assert_eq!(worker.wait(wait::LIMIT).code(), NOTHING, "{}", worker.log());
     assert_eq!(rig.committed(2), [0, 0]);
 }
 
@@ -189,7 +188,7 @@ async fn stopped_in_the_middle_it_commits_what_arrived_and_the_next_run_goes_on_
         }),
     );
     let mut worker = rig.spawn(&config, &["--once"]);
-    wait::until("some entries", LIMIT, async || {
+    wait::until("some entries", wait::LIMIT, async || {
         if firehose.accepted().len() >= 500 { Ok(()) } else { Err(firehose.accepted().len()) }
     })
     .await;
@@ -200,7 +199,7 @@ async fn stopped_in_the_middle_it_commits_what_arrived_and_the_next_run_goes_on_
 
     firehose.set(|_| Outcome::Accept);
     let mut worker = rig.spawn(&config, &["--once"]);
-    assert_eq!(worker.wait(LIMIT).code(), DONE, "{}", worker.log());
+    assert_eq!(worker.wait(wait::LIMIT).code(), DONE, "{}", worker.log());
     assert_eq!(rig.committed(1), [5_000]);
     let mut texts = firehose.accepted();
     texts.sort();
@@ -227,7 +226,7 @@ async fn a_target_in_trouble_is_waited_for_until_the_time_of_the_run_is_over() {
         }),
     );
     let mut worker = rig.spawn(&config, &["--once", "--max-seconds", "12"]);
-    assert_eq!(worker.wait(LIMIT).code(), FAILED, "{}", worker.log());
+    assert_eq!(worker.wait(wait::LIMIT).code(), FAILED, "{}", worker.log());
     assert!(worker.log().contains("the time of the run is over"), "{}", worker.log());
     assert_eq!(rig.committed(1), [0]);
 }
@@ -247,7 +246,7 @@ async fn files_of_s3_that_are_not_full_are_written_and_a_second_run_has_nothing_
             let config = with(s3_sink(&place.topic, Place::BUCKET), more.clone());
             let setup = Setup::new(&place.broker.bootstrap()).s3(&place.s3.url()).argument("--once");
             let mut worker = setup.connector("sink.properties", &properties(&place.name, &config)).spawn();
-            (worker.wait(LIMIT).code(), worker.log())
+            (worker.wait(wait::LIMIT).code(), worker.log())
         };
         let (code, log) = run();
         assert_eq!(code, DONE, "{log}");

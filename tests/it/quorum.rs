@@ -16,7 +16,6 @@ use crate::support::{file_sink, with};
 
 /// Longer than the session of a worker.
 const OUTAGE_SECONDS: u64 = 9;
-const LIMIT: Duration = Duration::from_secs(120);
 const SINKS: usize = 3;
 const PARTITIONS: i32 = 4;
 const PER_ROUND: usize = 200;
@@ -39,7 +38,7 @@ async fn a_broker_that_is_frozen_or_gone_for_a_while_costs_no_record_and_no_task
         members[0].api().create(&format!("sink-{number}"), &config).await;
     }
     let is_settled = |picture: &Picture| picture.runs_on(&ids, SINKS, 2 * SINKS);
-    await_picture("all tasks running", LIMIT, members[0].api(), is_settled).await;
+    await_picture("all tasks running", wait::LIMIT, members[0].api(), is_settled).await;
 
     let mut wanted = BTreeSet::new();
     produce(&broker, &mut wanted).await;
@@ -64,12 +63,12 @@ async fn a_broker_that_is_frozen_or_gone_for_a_while_costs_no_record_and_no_task
         produce(&broker, &mut wanted).await;
         await_lines(folder.path(), &wanted).await;
         for member in &members {
-            await_picture("all tasks running again", LIMIT, member.api(), is_settled).await;
+            await_picture("all tasks running again", wait::LIMIT, member.api(), is_settled).await;
         }
     }
     for number in 0..SINKS {
         let wanted = vec![Some(i64::try_from(wanted.len()).expect("a count") / i64::from(PARTITIONS)); 4];
-        wait::until("everything committed", LIMIT, async || {
+        wait::until("everything committed", wait::LIMIT, async || {
             match broker.client().committed(&format!("connect-sink-{number}"), TOPIC, PARTITIONS) {
                 found if found == wanted => Ok(()),
                 found => Err(found),
@@ -97,7 +96,7 @@ async fn produce(broker: &Kafka, wanted: &mut BTreeSet<String>) {
 async fn await_lines(folder: &Path, wanted: &BTreeSet<String>) {
     for number in 0..SINKS {
         let path = folder.join(format!("out-{number}"));
-        wait::until(&format!("{} records in {}", wanted.len(), path.display()), LIMIT, async || {
+        wait::until(&format!("{} records in {}", wanted.len(), path.display()), wait::LIMIT, async || {
             let text = fs::read_to_string(&path).unwrap_or_default();
             let found: BTreeSet<&str> = text.lines().collect();
             let missing = wanted.iter().filter(|line| !found.contains(line.as_str())).count();

@@ -31,7 +31,6 @@ use crate::{
 
 const BUCKET: &str = "logs";
 const REBALANCES: usize = 6;
-const LIMIT: Duration = Duration::from_secs(90);
 /// Numbers of tasks that the connector is changed to.
 const TASKS: [usize; 4] = [4, 1, 3, 2];
 
@@ -53,7 +52,7 @@ impl Stranger {
 
     async fn leave(self) {
         self.reading.abort();
-        timeout(LIMIT, self.reading).await.expect("the stranger leaves").ok();
+        timeout(wait::LIMIT, self.reading).await.expect("the stranger leaves").ok();
     }
 }
 
@@ -162,7 +161,7 @@ async fn workers_tasks_and_strangers_that_come_and_go_lose_no_record_and_change_
     }
     let count = flow.stop().await;
     let wanted = vec![i64::try_from(count).expect("a count"); usize::try_from(PARTITIONS).expect("a few")];
-    wait::until("committed offsets", LIMIT, async || {
+    wait::until("committed offsets", wait::LIMIT, async || {
         let committed = storm.committed();
         if committed == wanted { Ok(()) } else { Err(committed) }
     })

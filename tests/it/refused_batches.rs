@@ -1,7 +1,7 @@
 //! A sink whose target takes a batch as a whole or not at all, from a real broker through a real worker: the records at
 //! fault are found by halves.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use connect_tests::{
     kafka,
@@ -11,8 +11,6 @@ use connect_tests::{
 use serde_json::json;
 
 use crate::support::with;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn records_at_fault_reach_the_dead_letter_queue_and_the_others_the_target_once_and_in_order() {
@@ -47,7 +45,7 @@ async fn records_at_fault_reach_the_dead_letter_queue_and_the_others_the_target_
     });
     worker.create(&strict, &with(config.clone(), json!({ "file": worker.folder().join("none") }))).await;
     worker.create(&name, &with(config, tolerant)).await;
-    wait::until("everything committed", LIMIT, async || {
+    wait::until("everything committed", wait::LIMIT, async || {
         match client.committed(&format!("connect-{name}"), &topic, 1)[0] {
             Some(500) => Ok(()),
             other => Err(other),

@@ -19,7 +19,6 @@ use crate::{
     support::{file_sink, with},
 };
 
-const LIMIT: Duration = Duration::from_secs(90);
 /// Longer than the consumers may be without a poll, see [`PATIENCE`].
 const OUTAGE_SECONDS: u64 = 8;
 const PATIENCE: &str = "5000";
@@ -102,9 +101,11 @@ impl Scene {
     }
 
     async fn await_committed(&self, name: &str, wanted: i64) {
-        wait::until(&format!("{wanted} committed by {name}"), LIMIT, async || match self.committed(name) {
-            found if found == wanted => Ok(()),
-            found => Err(found),
+        wait::until(&format!("{wanted} committed by {name}"), wait::LIMIT, async || {
+            match self.committed(name) {
+                found if found == wanted => Ok(()),
+                found => Err(found),
+            }
         })
         .await;
     }
@@ -182,7 +183,7 @@ async fn registry_that_is_away_for_a_while_costs_no_record() {
         }
         scene.await_committed(&patient, scene.produced).await;
         let restart = format!("/connectors/{strict}/tasks/0/restart");
-        wait::until("the task restarted", LIMIT, async || {
+        wait::until("the task restarted", wait::LIMIT, async || {
             scene.registry.await_ready().await;
             match scene.worker.request("POST", &restart, None).await {
                 (204, _) => Ok(()),

@@ -1,7 +1,7 @@
 //! The S3 sink with the configuration of Aiven's connector, on real Kafka and a real S3 server: names and bytes of what
 //! arrives.
 
-use std::{io::Read, time::Duration};
+use std::io::Read;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -19,7 +19,6 @@ use crate::{
     support::{Place, properties, with},
 };
 
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 const STRINGS: &str = "org.apache.kafka.connect.storage.StringConverter";
 const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
 const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
@@ -51,7 +50,7 @@ async fn worker(place: &Place, config: &Value, commit_ms: u64) -> Sluice {
 }
 
 async fn await_names(place: &Place, names: &[String]) -> Objects {
-    wait::until(&format!("objects {names:?}"), ARRIVAL_LIMIT, async || {
+    wait::until(&format!("objects {names:?}"), wait::LIMIT, async || {
         let found = place.s3.objects(Place::BUCKET);
         if found.keys().eq(names) { Ok(found) } else { Err(found.into_keys().collect::<Vec<_>>()) }
     })

@@ -18,7 +18,6 @@ use crate::{
     support::{Place, properties, s3_sink, with},
 };
 
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(90);
 const PARTITIONS: i32 = 3;
 
 /// Files closed by the clock alone, three of them at a time.
@@ -52,7 +51,7 @@ fn recorded(place: &Place, partition: i32) -> i64 {
 async fn assert_each_once(place: &Place, count: usize) {
     let wanted: Vec<String> = (0..PARTITIONS).flat_map(|partition| values(partition, 0, count)).collect();
     let ends = vec![count as i64; PARTITIONS as usize];
-    wait::until("all records committed", ARRIVAL_LIMIT, async || {
+    wait::until("all records committed", wait::LIMIT, async || {
         let committed = place.committed(PARTITIONS);
         if committed == ends { Ok(()) } else { Err(committed) }
     })
@@ -121,7 +120,7 @@ async fn worker_that_was_frozen_and_replaced_writes_nothing_twice() {
     let old = setup().start().await;
     wait::until(
         "first objects",
-        ARRIVAL_LIMIT,
+        wait::LIMIT,
         async || {
             if data(&place).is_empty() { Err("none") } else { Ok(()) }
         },
@@ -130,7 +129,7 @@ async fn worker_that_was_frozen_and_replaced_writes_nothing_twice() {
     old.signal("STOP");
     let frozen_at = recorded(&place, 0);
     let _new = setup().start().await;
-    wait::until("the new worker's commits", ARRIVAL_LIMIT, async || {
+    wait::until("the new worker's commits", wait::LIMIT, async || {
         let recorded = recorded(&place, 0);
         if recorded > frozen_at + 200 { Ok(()) } else { Err(recorded) }
     })
@@ -151,13 +150,13 @@ async fn offsets_set_over_rest_set_the_commit_records() {
     place.client.produce(&place.topic, 0, values(0, 0, 100)).await;
     let path = |end: &str| format!("/connectors/{}/{end}", place.name);
     let settled = async |offset: i64| {
-        wait::until("the records written", ARRIVAL_LIMIT, async || {
+        wait::until("the records written", wait::LIMIT, async || {
             let recorded = recorded(&place, 0);
             if recorded == offset { Ok(()) } else { Err(recorded) }
         })
         .await;
         assert_eq!(worker.request("PUT", &path("stop"), None).await.0, 204);
-        wait::until("no tasks", ARRIVAL_LIMIT, async || {
+        wait::until("no tasks", wait::LIMIT, async || {
             let (_, status) = worker.get(&path("status")).await;
             if status["tasks"] == json!([]) { Ok(()) } else { Err(status.to_string()) }
         })
@@ -206,7 +205,7 @@ async fn runs_that_end_by_themselves_commit_by_the_record() {
         place.client.produce(&place.topic, 0, values(0, first, end - first)).await;
         let worker = Setup::new(&place.broker.bootstrap()).s3(&place.s3.url());
         let mut worker = worker.connector("sink.properties", &config).argument("--once").spawn();
-        assert!(worker.wait(ARRIVAL_LIMIT).success(), "{}", worker.log());
+        assert!(worker.wait(wait::LIMIT).success(), "{}", worker.log());
         assert_eq!((recorded(&place, 0), place.committed(1)), (end as i64, vec![end as i64]));
         assert_eq!(oracle::each_exactly_once(&values(0, 0, end), &data(&place)), Ok(()));
     }

@@ -1,7 +1,5 @@
 //! Avro and Parquet objects of the S3 sink, on real Kafka and a real S3 server, read back by readers of their own.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use connect_core::data::Value as ConnectValue;
 use connect_tests::{s3::Objects, sluice::Setup, wait};
@@ -14,7 +12,6 @@ use serde_json::json;
 
 use crate::support::{Place, s3_sink, with};
 
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const AVRO: &str = "io.confluent.connect.s3.format.avro.AvroFormat";
 pub(crate) const PARQUET: &str = "io.confluent.connect.s3.format.parquet.ParquetFormat";
 
@@ -36,7 +33,7 @@ async fn objects_of(place: &Place, more: serde_json::Value, values: &[String], o
     place.client.produce(&place.topic, 0, values).await;
     worker.create(&place.name, &with(s3_sink(&place.topic, Place::BUCKET), more)).await;
     let what = format!("{objects} objects");
-    wait::until(&what, ARRIVAL_LIMIT, async || {
+    wait::until(&what, wait::LIMIT, async || {
         let found = place.s3.objects(Place::BUCKET);
         if found.len() == objects { Ok(()) } else { Err(found.into_keys().collect::<Vec<_>>()) }
     })

@@ -6,7 +6,6 @@ use std::{
     net::TcpListener,
     sync::mpsc::{Sender, channel},
     thread,
-    time::Duration,
 };
 
 use connect_tests::{
@@ -22,8 +21,6 @@ use crate::{
     sink_s3::await_objects,
     support::{Place, s3_sink, with},
 };
-
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Starts a sink that reaches S3 through `url`.
 async fn sink(place: &Place, url: &str, more: Value) -> connect_tests::sluice::Sluice {
@@ -57,7 +54,7 @@ async fn protection_and_tags_are_sent_with_the_objects() {
     let values = oracle::log_records(0, 100);
     place.client.produce(&place.topic, 0, &values).await;
     let _worker = sink(&place, &proxy.url(), more).await;
-    wait::until("an object and its tags", ARRIVAL_LIMIT, async || {
+    wait::until("an object and its tags", wait::LIMIT, async || {
         let tags = heads(&proxy, "PUT", "?tagging");
         if tags.len() == 1 { Ok(()) } else { Err(proxy.seen()) }
     })
@@ -86,7 +83,7 @@ async fn a_key_of_the_customer_goes_with_every_part() {
     });
     place.client.produce(&place.topic, 0, &oracle::log_records(0, 100)).await;
     let _worker = sink(&place, &proxy.url(), more).await;
-    wait::until("a request with the key", ARRIVAL_LIMIT, async || {
+    wait::until("a request with the key", wait::LIMIT, async || {
         let seen = heads(&proxy, "PUT", ".json");
         let with_key = |head: &Vec<String>| {
             has(head, "x-amz-server-side-encryption-customer-algorithm: AES256")
@@ -178,12 +175,12 @@ async fn a_role_is_assumed_and_its_credentials_write_the_objects() {
     place.client.produce(&place.topic, 0, &values).await;
     let worker = Setup::new(&place.broker.bootstrap()).s3(&token_service(sender)).start().await;
     worker.create(&place.name, &with(s3_sink(&place.topic, Place::BUCKET), more)).await;
-    wait::until("a request with the role's credentials", ARRIVAL_LIMIT, async || {
+    wait::until("a request with the role's credentials", wait::LIMIT, async || {
         let seen = heads(&proxy, "PUT", ".json");
         if seen.iter().any(|head| has(head, "x-amz-security-token: token-1")) { Ok(()) } else { Err(seen) }
     })
     .await;
-    let request = requests.recv_timeout(ARRIVAL_LIMIT).expect("a request for credentials");
+    let request = requests.recv_timeout(wait::LIMIT).expect("a request for credentials");
     for part in ["Action=AssumeRole", "role%2Fwriter", "ExternalId=outside", "RoleSessionName=session-1"] {
         assert!(request.contains(part), "{part} is not in {request}");
     }
@@ -225,7 +222,7 @@ async fn files_are_closed_by_bytes_and_named_by_a_template_and_compressed_with_z
     let _worker = sink(&place, &place.s3.url(), more).await;
     let name = |offset: i64| format!("topics/{0}/level=INFO/{0}+0+{offset:010}.json.zst", place.topic);
     // 24 or 25 bytes a line: five lines pass 100 bytes.
-    wait::until("four objects of at least 100 bytes of lines", ARRIVAL_LIMIT, async || {
+    wait::until("four objects of at least 100 bytes of lines", wait::LIMIT, async || {
         let found: Objects = place.s3.objects(Place::BUCKET);
         let names: Vec<String> = found.keys().cloned().collect();
         let wanted: Vec<String> = [0, 5, 10, 14].into_iter().map(name).collect();

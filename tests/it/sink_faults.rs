@@ -23,8 +23,6 @@ use crate::{
     support::{Place, s3_sink, with},
 };
 
-const LIMIT: Duration = Duration::from_secs(60);
-
 #[tokio::test]
 async fn a_missing_bucket_fails_the_task_with_its_name_and_a_restart_heals_it() {
     let place = Place::new("no-bucket", 1).await;
@@ -124,7 +122,7 @@ async fn while_the_server_is_down_nothing_is_committed_and_afterwards_everything
         Some(Fault::Answer(503, "ServiceUnavailable"))
     });
     place.client.produce(&place.topic, 0, &values[100..]).await;
-    wait::until("ten refused requests", LIMIT, async || {
+    wait::until("ten refused requests", wait::LIMIT, async || {
         let count = refused.load(Ordering::Relaxed);
         if count >= 10 { Ok(()) } else { Err(count) }
     })
@@ -163,7 +161,7 @@ async fn a_value_that_is_not_json_fails_the_task_or_goes_to_the_dead_letter_queu
     assert_holds(&trace, &["Tolerance exceeded in error handler", &place.topic, "partition 0", "offset 50"]);
     assert_eq!(place.committed(1), [0]);
     assert_eq!(place.s3.objects(Place::BUCKET), Objects::new());
-    wait::until("an object without the bad record", LIMIT, async || {
+    wait::until("an object without the bad record", wait::LIMIT, async || {
         let objects = place.s3.objects("tolerant");
         let good: Vec<String> = [&values[..50], &values[51..]].concat();
         let lines: String = good.iter().map(|value| oracle::log_line(value) + "\n").collect();
@@ -171,7 +169,7 @@ async fn a_value_that_is_not_json_fails_the_task_or_goes_to_the_dead_letter_queu
         oracle::compare(&Objects::from([(key, lines.into_bytes())]), &objects)
     })
     .await;
-    wait::until("the bad record in the dead letter queue", LIMIT, async || {
+    wait::until("the bad record in the dead letter queue", wait::LIMIT, async || {
         let letters = place.client.values(&dlq, 0);
         if letters == [values[50].as_bytes()] { Ok(()) } else { Err(letters) }
     })
@@ -271,7 +269,7 @@ async fn await_failure(worker: &Sluice, name: &str) -> String {
 }
 
 async fn await_committed(place: &Place, wanted: &[i64]) {
-    wait::until(&format!("offsets {wanted:?} committed"), LIMIT, async || {
+    wait::until(&format!("offsets {wanted:?} committed"), wait::LIMIT, async || {
         let committed = place.committed(wanted.len() as i32);
         if committed == wanted { Ok(()) } else { Err(committed) }
     })

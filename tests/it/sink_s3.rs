@@ -1,6 +1,6 @@
 //! The S3 sink on real Kafka and a real S3 server: what arrives is compared byte by byte.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use connect_tests::{
     kafka, oracle,
@@ -11,8 +11,6 @@ use connect_tests::{
 use serde_json::json;
 
 use crate::support::{Place, properties, s3_sink, with};
-
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// The connector file of pipeline 1, as its users have it.
 const PIPELINE_1: &str = "\
@@ -50,7 +48,7 @@ async fn the_property_file_of_pipeline_1_works_verbatim() {
     await_objects(&s3, "kafka-logs-bucket", &wanted).await;
 
     let group = "connect-msk-connect-s3-connector";
-    wait::until("offsets committed up to the last whole object", ARRIVAL_LIMIT, async || {
+    wait::until("offsets committed up to the last whole object", wait::LIMIT, async || {
         let committed = client.committed(group, "raw_logs", 6);
         if committed == vec![Some(200); 6] { Ok(()) } else { Err(committed) }
     })
@@ -130,7 +128,7 @@ async fn a_stopped_sink_writes_nothing_and_a_reset_makes_it_write_the_same_objec
 
     let path = |end: &str| format!("/connectors/{}/{end}", place.name);
     assert_eq!(worker.request("PUT", &path("stop"), None).await.0, 204);
-    wait::until("no tasks", ARRIVAL_LIMIT, async || {
+    wait::until("no tasks", wait::LIMIT, async || {
         let (_, status) = worker.get(&path("status")).await;
         if status["tasks"] == json!([]) { Ok(()) } else { Err(status.to_string()) }
     })
@@ -140,7 +138,7 @@ async fn a_stopped_sink_writes_nothing_and_a_reset_makes_it_write_the_same_objec
     assert_eq!(answer.0, 200, "{}", answer.1);
     assert_eq!(worker.get(&path("offsets")).await.1, json!({ "offsets": [] }));
     assert_eq!(worker.request("PUT", &path("resume"), None).await.0, 202);
-    wait::until("the offsets committed again", ARRIVAL_LIMIT, async || {
+    wait::until("the offsets committed again", wait::LIMIT, async || {
         let committed = place.committed(1);
         if committed == [200] { Ok(()) } else { Err(committed) }
     })
@@ -164,7 +162,7 @@ async fn a_topic_pattern_takes_all_topics_that_match() {
         wanted.extend(oracle::json_objects(topic, 0, &values, 100));
     }
     await_objects(&place.s3, Place::BUCKET, &wanted).await;
-    wait::until("both topics listed", ARRIVAL_LIMIT, async || {
+    wait::until("both topics listed", wait::LIMIT, async || {
         let (_, answer) = worker.get(&format!("/connectors/{}/topics", place.name)).await;
         let topics: BTreeSet<_> = answer[&place.name]["topics"]
             .as_array()
@@ -187,5 +185,5 @@ fn objects(topic: &str, partitions: &[&[String]]) -> Objects {
 /// Waits until the bucket holds exactly `wanted`.
 pub(crate) async fn await_objects(s3: &S3Server, bucket: &str, wanted: &Objects) {
     let what = format!("{} objects in bucket {bucket}", wanted.len());
-    wait::until(&what, ARRIVAL_LIMIT, async || oracle::compare(wanted, &s3.objects(bucket))).await;
+    wait::until(&what, wait::LIMIT, async || oracle::compare(wanted, &s3.objects(bucket))).await;
 }

@@ -1,13 +1,11 @@
 //! The program itself: connector files, exit codes, signals, and a broker that is not there.
 
-use std::{fs, time::Duration};
+use std::fs;
 
-use connect_tests::{kafka, process::free_port, sluice::Setup};
+use connect_tests::{kafka, process::free_port, sluice::Setup, wait};
 use serde_json::json;
 
 use crate::support::{file_sink, properties};
-
-const LIMIT: Duration = Duration::from_secs(90);
 
 #[tokio::test]
 async fn a_connector_file_may_hold_properties_json_or_a_request() {
@@ -43,7 +41,7 @@ async fn a_connector_file_that_is_refused_ends_the_program_with_code_3_and_the_r
     ];
     for (text, reason) in cases {
         let mut worker = Setup::new(&broker.bootstrap()).connector("c.properties", text).spawn();
-        let status = worker.wait(LIMIT);
+        let status = worker.wait(wait::LIMIT);
         assert_eq!(status.code(), Some(3), "{text}\n{}", worker.log());
         assert!(worker.log().contains(reason), "`{reason}` is missing in:\n{}", worker.log());
     }
@@ -59,7 +57,7 @@ async fn a_worker_file_that_is_wrong_ends_the_program_and_names_the_key() {
     ];
     for (key, value, reason) in cases {
         let mut worker = Setup::new(&broker.bootstrap()).property(key, value).spawn();
-        let status = worker.wait(LIMIT);
+        let status = worker.wait(wait::LIMIT);
         assert!(!status.success(), "{key}={value}\n{}", worker.log());
         assert!(worker.log().contains(reason), "`{reason}` is missing in:\n{}", worker.log());
     }
@@ -69,7 +67,7 @@ async fn a_worker_file_that_is_wrong_ends_the_program_and_names_the_key() {
 async fn a_broker_that_is_not_there_is_named_and_ends_the_program() {
     let bootstrap = format!("127.0.0.1:{}", free_port());
     let mut worker = Setup::new(&bootstrap).spawn();
-    let status = worker.wait(LIMIT);
+    let status = worker.wait(wait::LIMIT);
     assert!(!status.success(), "{}", worker.log());
     assert!(worker.log().contains(&bootstrap), "the address is missing in:\n{}", worker.log());
 }
@@ -85,7 +83,7 @@ async fn sigterm_ends_the_program_in_time_with_what_was_read_written_and_committ
     let file = worker.folder().join("out.txt");
     worker.create("sigterm", &file_sink(&topic, &file.to_string_lossy())).await;
     client.produce(&topic, 0, ["one", "two", "three"]).await;
-    connect_tests::wait::until("three lines", LIMIT, async || {
+    connect_tests::wait::until("three lines", wait::LIMIT, async || {
         let text = fs::read_to_string(&file).unwrap_or_default();
         if text.lines().count() == 3 { Ok(()) } else { Err(text) }
     })

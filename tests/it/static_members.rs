@@ -1,6 +1,7 @@
 //! Sink tasks as static members of their consumer group, on the embedded broker and on Apache Kafka: the next owner
 //! has the partitions at once, and a task that was overtaken ends without a word.
 
+use connect_tests::wait;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use connect_tests::kafka::{self, KafkaClient};
 use connect_worker::task::{StopReason, TaskKind, TaskState};
 use dev_broker::{Broker, BrokerConfig};
 
-use crate::tasks::{LIMIT, Tasks};
+use crate::tasks::Tasks;
 
 mod stopped_sinks;
 
@@ -51,20 +52,20 @@ async fn next_owner_has_the_partitions_at_once(bootstrap: &str) {
     assert!(elapsed < AT_ONCE, "data flowed again after {elapsed:?}");
     // Its next heartbeat tells it; then it has closed its file and only waits to be stopped.
     tokio::time::sleep(Duration::from_secs(4)).await;
-    assert!(overtaken.join(Instant::now() + LIMIT).await, "a fenced task ends");
+    assert!(overtaken.join(Instant::now() + wait::LIMIT).await, "a fenced task ends");
     assert_eq!(world.tasks.states(), [], "the new owner speaks for the task");
     world.produce(10).await;
     world.until_written("the only owner").await;
 
     // Closing keeps the place for the next one, who is there at once.
     last.stop_for(StopReason::RestartsHere);
-    assert!(last.join(Instant::now() + LIMIT).await, "the task ends");
+    assert!(last.join(Instant::now() + wait::LIMIT).await, "the task ends");
     assert_eq!(world.tasks.states(), [(3, TaskState::Unassigned)]);
     world.produce(10).await;
     let restarted = world.tasks.start();
     let elapsed = world.until_written("the owner after a restart").await;
     assert!(elapsed < AT_ONCE, "data flowed again after {elapsed:?}");
-    assert!(restarted.join(Instant::now() + LIMIT).await, "the task ends");
+    assert!(restarted.join(Instant::now() + wait::LIMIT).await, "the task ends");
 }
 
 /// A file sink of one task on a topic of two partitions.
@@ -109,7 +110,7 @@ impl World {
             if missing.is_empty() {
                 return started.elapsed();
             }
-            assert!(started.elapsed() < LIMIT, "{what}: {missing:?} are not written");
+            assert!(started.elapsed() < wait::LIMIT, "{what}: {missing:?} are not written");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -7,7 +7,6 @@ use std::{
     io::Write,
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use connect_core::plugin::Registry;
@@ -36,9 +35,6 @@ mod clock;
 
 use clock::FixedClock;
 
-const LIMIT: Duration = Duration::from_secs(60);
-const CALL_LIMIT: Duration = Duration::from_secs(30);
-
 /// Values by key, in the order written; `None` is a tombstone.
 type Records = BTreeMap<String, Vec<Option<String>>>;
 
@@ -56,17 +52,17 @@ fn records(bootstrap: &str, topic: &str) -> Records {
     config.set("bootstrap.servers", bootstrap).set("group.id", unique("reader"));
     config.set("enable.auto.commit", "false");
     let consumer: BaseConsumer = config.create().expect("a consumer");
-    let metadata = consumer.fetch_metadata(Some(topic), CALL_LIMIT).expect("metadata");
+    let metadata = consumer.fetch_metadata(Some(topic), wait::LIMIT).expect("metadata");
     let mut records = Records::new();
     for partition in metadata.topics()[0].partitions() {
         let partition = partition.id();
-        let (_, end) = consumer.fetch_watermarks(topic, partition, CALL_LIMIT).expect("watermarks");
+        let (_, end) = consumer.fetch_watermarks(topic, partition, wait::LIMIT).expect("watermarks");
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
         consumer.assign(&list).expect("assigned");
         let mut next = 0;
         while next < end {
-            let message = consumer.poll(CALL_LIMIT).expect("a record").expect("no error");
+            let message = consumer.poll(wait::LIMIT).expect("a record").expect("no error");
             next = message.offset() + 1;
             let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
             let key = text(message.key().expect("a key"));
@@ -187,7 +183,7 @@ impl Scene {
     }
 
     async fn await_topic(&self, api: &Api, connector: &str) {
-        wait::until(&format!("the topic of {connector}"), LIMIT, async || {
+        wait::until(&format!("the topic of {connector}"), wait::LIMIT, async || {
             let (_, answer) = api.get(&format!("/connectors/{connector}/topics")).await;
             if answer[connector]["topics"] == json!([self.topic]) { Ok(()) } else { Err(answer) }
         })
@@ -209,7 +205,7 @@ fn states(values: &[Option<String>]) -> Vec<String> {
 
 /// Waits until the last values of a key are as wanted.
 async fn await_end(group: &Group, key: &str, wanted: &[&str]) {
-    wait::until(&format!("{wanted:?} as the last values of {key}"), LIMIT, async || {
+    wait::until(&format!("{wanted:?} as the last values of {key}"), wait::LIMIT, async || {
         let records = records(group.bootstrap(), &format!("{}-status", group.name()));
         let states = records.get(key).map(|values| states(values)).unwrap_or_default();
         if states.ends_with(&wanted.iter().map(|state| (*state).to_owned()).collect::<Vec<_>>()) {
@@ -288,7 +284,7 @@ async fn write_again(theirs: &Records, own: &Group) {
             }
         }
     }
-    tokio::time::timeout(LIMIT, store.flush()).await.expect("in time").expect("told");
+    tokio::time::timeout(wait::LIMIT, store.flush()).await.expect("in time").expect("told");
 }
 
 fn status(value: &Value) -> Status {

@@ -12,10 +12,7 @@ use connect_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    group_support::{ARRIVAL_LIMIT, counts},
-    support::file_sink,
-};
+use crate::{group_support::counts, support::file_sink};
 
 const CONNECTORS: [&str; 4] = ["lines", "copy", "later", "never"];
 
@@ -67,7 +64,7 @@ impl Scene {
     /// Waits until the sink has written every line, each once.
     async fn await_copied(&self) {
         let file = self.folder.path().join("out");
-        wait::until(&format!("{} lines copied", self.lines), ARRIVAL_LIMIT, async || {
+        wait::until(&format!("{} lines copied", self.lines), wait::LIMIT, async || {
             let text = fs::read_to_string(&file).unwrap_or_default();
             if text.lines().count() >= self.lines { Ok(()) } else { Err(text.lines().count()) }
         })
@@ -80,7 +77,7 @@ impl Scene {
 
 /// Asks until states are as they should be in the scene and offsets stand still, and returns what was said.
 async fn said(api: &Api) -> Said {
-    let said = wait::until("a cluster at rest", ARRIVAL_LIMIT, async || {
+    let said = wait::until("a cluster at rest", wait::LIMIT, async || {
         let said = ask(api).await?;
         let state = |name: &str| (said.states[name]["connector"].clone(), said.states[name]["tasks"].clone());
         let is_at_rest = state("lines") == (json!("RUNNING"), json!(["RUNNING"]))
@@ -121,7 +118,7 @@ async fn ask(api: &Api) -> Result<Said, String> {
 
 /// Waits until source and sink have committed all lines, and returns what the cluster then says.
 async fn settled(api: &Api, lines: usize) -> Said {
-    wait::until("offsets at the end", ARRIVAL_LIMIT, async || {
+    wait::until("offsets at the end", wait::LIMIT, async || {
         let said = said(api).await;
         let copied = &said.offsets["copy"]["offsets"][0]["offset"]["kafka_offset"];
         let position = &said.offsets["lines"]["offsets"][0]["offset"]["position"];
@@ -173,7 +170,7 @@ async fn a_jvm_cluster_is_taken_over_with_its_states_and_offsets_and_given_back(
     assert_eq!(back, wanted);
     jvm.api().settled("PUT", "/connectors/later/resume", None, 202).await;
     let later = scene.folder.path().join("later");
-    wait::until("the lines that the paused sink missed", ARRIVAL_LIMIT, async || {
+    wait::until("the lines that the paused sink missed", wait::LIMIT, async || {
         let seen = counts(&later);
         if seen.len() == scene.lines { Ok(()) } else { Err(seen.len()) }
     })

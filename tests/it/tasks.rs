@@ -1,7 +1,7 @@
 //! Tasks run without a worker around them: started, abandoned and overtaken at will.
 
+use connect_tests::wait;
 use std::sync::Arc;
-use std::time::Duration;
 
 use connect_core::async_trait;
 use connect_core::config::Props;
@@ -17,7 +17,6 @@ use connect_worker::task::{
 };
 use tokio::sync::mpsc;
 
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
 
 pub(crate) fn props(pairs: &[(&str, &str)]) -> Props {
@@ -144,7 +143,7 @@ impl Tasks {
 
     async fn state(&mut self) -> (u64, TaskState, Option<String>) {
         loop {
-            let event = tokio::time::timeout(LIMIT, self.events.recv()).await.expect("a state in time");
+            let event = tokio::time::timeout(wait::LIMIT, self.events.recv()).await.expect("a state in time");
             let event = event.expect("an open channel");
             if let TaskReport::State { state, trace } = event.report {
                 return (event.run, state, trace);

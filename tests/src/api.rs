@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::wait;
 
 const REQUEST_LIMIT: Duration = Duration::from_secs(100);
-const STATE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Talks to one worker.
 #[derive(Clone, Debug)]
@@ -65,7 +64,7 @@ impl Api {
     /// # Panics
     /// When the answer's status is not `status`.
     pub async fn settled(&self, method: &str, path: &str, body: Option<&Value>, status: u16) -> Value {
-        let answer = wait::until(&format!("an answer to {method} {path}"), STATE_LIMIT, async || {
+        let answer = wait::until(&format!("an answer to {method} {path}"), wait::LIMIT, async || {
             let answer = self.request(method, path, body).await;
             if answer.0 == 409 { Err(answer) } else { Ok(answer) }
         })
@@ -79,7 +78,7 @@ impl Api {
     /// # Panics
     /// When that does not come to pass within a minute.
     pub async fn await_task(&self, name: &str, state: &str) -> Value {
-        wait::until(&format!("task {name}-0 being {state}"), STATE_LIMIT, async || {
+        wait::until(&format!("task {name}-0 being {state}"), wait::LIMIT, async || {
             let (_, status) = self.get(&format!("/connectors/{name}/status")).await;
             if status["tasks"][0]["state"] == state { Ok(status) } else { Err(status.to_string()) }
         })
@@ -91,7 +90,7 @@ impl Api {
     /// # Panics
     /// When that does not come to pass within a minute.
     pub async fn await_connector(&self, name: &str, state: &str) -> Value {
-        wait::until(&format!("connector {name} being {state}"), STATE_LIMIT, async || {
+        wait::until(&format!("connector {name} being {state}"), wait::LIMIT, async || {
             let (_, status) = self.get(&format!("/connectors/{name}/status")).await;
             if status["connector"]["state"] == state { Ok(status) } else { Err(status.to_string()) }
         })

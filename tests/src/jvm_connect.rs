@@ -4,7 +4,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
-    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -15,9 +14,8 @@ use crate::{
     kafka::java,
     process::{Process, free_port},
     services::kafka_home,
+    wait,
 };
-
-const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running JVM worker. Dropping it kills the worker.
 #[derive(Debug)]
@@ -118,10 +116,10 @@ impl JvmConnect {
         fs::write(&properties, file).expect("a file is written");
         command.arg(format!("org.apache.kafka.connect.cli.{class}")).arg(&properties).args(connectors);
         let mut process = Process::start("jvm connect", &mut command, &folder.path().join("log"));
-        process.await_log("Kafka Connect started", START_LIMIT);
-        process.await_port(port, START_LIMIT);
+        process.await_log("Kafka Connect started", wait::LIMIT);
+        process.await_port(port, wait::LIMIT);
         if class == "ConnectDistributed" {
-            process.await_log("Starting connectors and tasks using config offset", START_LIMIT);
+            process.await_log("Starting connectors and tasks using config offset", wait::LIMIT);
         }
         let api = Api::new(format!("http://127.0.0.1:{port}"));
         Self { process, api, folder }

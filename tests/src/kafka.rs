@@ -11,7 +11,6 @@ use std::{
         Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use rdkafka::{
@@ -30,8 +29,6 @@ use crate::{
     wait,
 };
 
-const START_LIMIT: Duration = Duration::from_secs(120);
-const CALL_LIMIT: Duration = Duration::from_secs(30);
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
 
 /// A broker with its files. Dropping it kills the broker.
@@ -68,7 +65,7 @@ impl Kafka {
         let mut command = java("512m");
         command.arg("kafka.Kafka").arg(self.properties());
         let mut process = Process::start("kafka", &mut command, &self.folder.join("log"));
-        process.await_port(self.port, START_LIMIT);
+        process.await_port(self.port, wait::LIMIT);
         self.process = Some(process);
     }
 
@@ -264,14 +261,14 @@ impl KafkaClient {
                 panic!("producing to {topic}-{partition}: {error}");
             }
         }
-        self.producer.flush(CALL_LIMIT).expect("the producer is flushed");
+        self.producer.flush(wait::LIMIT).expect("the producer is flushed");
     }
 
     /// Produces records with keys to one partition, in order; a null value is a tombstone.
     pub async fn produce_keyed(&self, topic: &str, partition: i32, records: &[(&str, Option<&str>)]) {
         for (key, value) in records {
             let record = FutureRecord::<str, str> { payload: *value, ..FutureRecord::to(topic) };
-            let sent = self.producer.send(record.key(key).partition(partition), CALL_LIMIT).await;
+            let sent = self.producer.send(record.key(key).partition(partition), wait::LIMIT).await;
             if let Err((error, _)) = sent {
                 panic!("producing to {topic}-{partition}: {error}");
             }
@@ -284,8 +281,8 @@ impl KafkaClient {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(topic, 0, partitions - 1);
         // The first question makes the broker create the topic of offsets, and is refused until that is done.
-        let offsets = wait::until_blocking("committed offsets", CALL_LIMIT, || {
-            consumer.committed_offsets(list.clone(), CALL_LIMIT)
+        let offsets = wait::until_blocking("committed offsets", wait::LIMIT, || {
+            consumer.committed_offsets(list.clone(), wait::LIMIT)
         });
         offsets
             .elements()
@@ -298,7 +295,7 @@ impl KafkaClient {
     pub fn end_offsets(&self, topic: &str, partitions: i32) -> Vec<i64> {
         let consumer = self.consumer("end-offsets");
         let end = |partition| {
-            consumer.fetch_watermarks(topic, partition, CALL_LIMIT).expect("the broker answers").1
+            consumer.fetch_watermarks(topic, partition, wait::LIMIT).expect("the broker answers").1
         };
         (0..partitions).map(end).collect()
     }
@@ -323,14 +320,14 @@ impl KafkaClient {
     fn messages(&self, topic: &str, partition: i32) -> Vec<OwnedMessage> {
         let consumer = self.consumer("values");
         let (low, high) =
-            consumer.fetch_watermarks(topic, partition, CALL_LIMIT).expect("the broker answers");
+            consumer.fetch_watermarks(topic, partition, wait::LIMIT).expect("the broker answers");
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(low)).expect("a low offset is valid");
         consumer.assign(&list).expect("a partition is assigned");
         let mut messages = Vec::new();
         let mut next = low;
         while next < high {
-            let message = consumer.poll(CALL_LIMIT).expect("a record comes").expect("a record is read");
+            let message = consumer.poll(wait::LIMIT).expect("a record comes").expect("a record is read");
             next = message.offset() + 1;
             messages.push(message.detach());
         }

@@ -10,8 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::wait;
+
 const LOG_TAIL_LINES: usize = 60;
-const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running child process. Dropping it kills the process and, when the test is failing, prints the end of its log.
 ///
@@ -91,7 +92,7 @@ impl Process {
         if self.ended().is_none() {
             self.signal("TERM");
         }
-        self.wait(STOP_LIMIT)
+        self.wait(wait::LIMIT)
     }
 
     /// Waits until the process ended by itself.

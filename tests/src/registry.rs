@@ -1,6 +1,6 @@
 //! A real schema registry: Apicurio, which speaks the API of Confluent's.
 
-use std::{path::Path, process::Command, sync::OnceLock, time::Duration};
+use std::{path::Path, process::Command, sync::OnceLock};
 
 use tempfile::TempDir;
 
@@ -9,8 +9,6 @@ use crate::{
     services::apicurio_home,
     wait,
 };
-
-const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running registry. Dropping it ends it.
 #[derive(Debug)]
@@ -58,7 +56,7 @@ impl SchemaRegistry {
     /// When it does not.
     pub async fn await_ready(&self) {
         let url = format!("{}/subjects", self.url());
-        wait::until("the registry answers", START_LIMIT, async || match reqwest::get(&url).await {
+        wait::until("the registry answers", wait::LIMIT, async || match reqwest::get(&url).await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(answer.status().to_string()),
             Err(error) => Err(error.to_string()),
@@ -91,6 +89,6 @@ fn launch(folder: &Path, port: u16, management: u16) -> Process {
     command.arg("-Djava.util.logging.manager=org.jboss.logmanager.LogManager");
     command.arg("-jar").arg(home.join("app/quarkus-run.jar"));
     let mut process = Process::start("registry", &mut command, &folder.join("log"));
-    process.await_port(port, START_LIMIT);
+    process.await_port(port, wait::LIMIT);
     process
 }

@@ -17,7 +17,6 @@ use serde_json::Value;
 
 use crate::{kafka::KafkaClient, services::repository, wait};
 
-const STATE_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_secs(100);
 const PLUGIN_LIST: &str = "available connectors are: ";
 /// Headers that clients of Kafka Connect look at; dates, lengths and the server's name are left out.
@@ -180,7 +179,7 @@ impl Scenario {
 impl Worker<'_> {
     /// Sends a request; again while the worker says that it is in the middle of a rebalance, as clients must.
     async fn answer(&self, client: &Client, request: &Request) -> Answer {
-        wait::until(&format!("an answer to `{}`", request.id), STATE_LIMIT, async || {
+        wait::until(&format!("an answer to `{}`", request.id), wait::LIMIT, async || {
             let answer = self.send(client, request).await;
             let text = answer.body.as_ref().map(Value::to_string).unwrap_or_default();
             if answer.status >= 400 && text.contains("rebalance") { Err(answer) } else { Ok(answer) }
@@ -206,7 +205,7 @@ impl Worker<'_> {
         let lacks = lacks.map(|text| self.filled(text));
         let url = format!("{}{path}", self.url);
         let mut since = None;
-        wait::until(&format!("`{contains}` without {lacks:?} at {path}"), STATE_LIMIT, async || {
+        wait::until(&format!("`{contains}` without {lacks:?} at {path}"), wait::LIMIT, async || {
             let body = match client.get(&url).send().await {
                 Ok(response) => response.text().await.unwrap_or_default(),
                 Err(error) => error.to_string(),

@@ -5,7 +5,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 use crate::{
     process::{Process, free_port},
     services::versitygw,
+    wait,
 };
 
 /// The access key that the server accepts.
@@ -21,8 +21,6 @@ pub const ACCESS_KEY: &str = "test";
 pub const SECRET_KEY: &str = "testtest";
 /// The region that the server says it is in; it refuses requests signed for another one.
 pub const REGION: &str = "ap-southeast-2";
-
-const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// Objects by their keys.
 pub type Objects = BTreeMap<String, Vec<u8>>;
@@ -68,7 +66,7 @@ impl S3Server {
         command.args(["posix", "--sidecar"]);
         command.arg(side).arg(data);
         let mut process = Process::start("s3", &mut command, &folder.path().join("log"));
-        process.await_port(port, START_LIMIT);
+        process.await_port(port, wait::LIMIT);
         Self { process, port, folder, certificate: has_tls.then_some(certificate) }
     }
 

@@ -1,6 +1,6 @@
 //! Real search servers: one node each of Elasticsearch and OpenSearch, and what is in their indices.
 
-use std::{collections::BTreeMap, env, fs, path::Path, process::Command, sync::OnceLock, time::Duration};
+use std::{collections::BTreeMap, env, fs, path::Path, process::Command, sync::OnceLock};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -13,7 +13,6 @@ use crate::{
     wait,
 };
 
-const START_LIMIT: Duration = Duration::from_secs(180);
 /// Documents read by one search, below the servers' own bound.
 const PAGE: usize = 5000;
 
@@ -80,7 +79,7 @@ impl SearchServer {
         };
         command.arg(folder).arg(port.to_string()).arg(transport.to_string());
         let mut process = Process::start("search", &mut command, &folder.join("log"));
-        process.await_port(port, START_LIMIT);
+        process.await_port(port, wait::LIMIT);
         Self { process, port, api: Api::new(format!("http://127.0.0.1:{port}")), _owned: owned }
     }
 
@@ -120,7 +119,7 @@ impl SearchServer {
     /// When not all of its shards answer: a number without them means nothing.
     pub async fn count(&self, index: &str) -> u64 {
         let (refresh, count) = (format!("/{index}/_refresh"), format!("/{index}/_count"));
-        wait::until("all shards", START_LIMIT, async || {
+        wait::until("all shards", wait::LIMIT, async || {
             let (_, refreshed) = self.call("POST", &refresh, None).await;
             let (status, counted) = self.call("GET", &count, None).await;
             let is_whole = |answer: &Value| {

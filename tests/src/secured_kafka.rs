@@ -12,9 +12,9 @@ use tempfile::TempDir;
 use crate::{
     kafka::java,
     process::{Process, free_port},
+    wait,
 };
 
-const START_LIMIT: Duration = Duration::from_secs(120);
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qm";
 const MODULES: &str = "org.apache.kafka.common.security";
 
@@ -71,7 +71,7 @@ impl SecuredKafka {
         command.arg("kafka.Kafka").arg(&properties);
         let mut process = Process::start("secured kafka", &mut command, &folder.path().join("log"));
         for port in ports {
-            process.await_port(port, START_LIMIT);
+            process.await_port(port, wait::LIMIT);
         }
         Self { _process: process, ports, folder }
     }

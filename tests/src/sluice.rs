@@ -20,9 +20,6 @@ use crate::{
     wait,
 };
 
-const START_LIMIT: Duration = Duration::from_secs(30);
-const STATE_LIMIT: Duration = Duration::from_secs(60);
-
 /// How a worker is to be started.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -158,8 +155,8 @@ impl Sluice {
 
     /// Waits until the worker's REST interface says that it is healthy.
     pub async fn ready(&mut self) {
-        self.process.await_port(self.port, START_LIMIT);
-        wait::until("a healthy worker", START_LIMIT, async || {
+        self.process.await_port(self.port, wait::LIMIT);
+        wait::until("a healthy worker", wait::LIMIT, async || {
             let answer = self.get("/health").await;
             if answer.0 == 200 { Ok(()) } else { Err(answer) }
         })
@@ -231,7 +228,7 @@ impl Sluice {
     /// # Panics
     /// When that does not come to pass within a minute, or the worker ends.
     pub fn await_log(&mut self, text: &str) {
-        self.process.await_log(text, STATE_LIMIT);
+        self.process.await_log(text, wait::LIMIT);
     }
 }
 

@@ -6,6 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long a test waits for what must come: far longer than the slowest machine needs, as a wait ends with what it
+/// waits for.
+pub const LIMIT: Duration = Duration::from_secs(240);
+
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Asks `look` until it gives `Ok`, and returns that value.

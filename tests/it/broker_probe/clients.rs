@@ -11,11 +11,11 @@ use rdkafka::{
     producer::FutureRecord,
 };
 
-use super::{LIMIT, Seen, admin, client, create_topic, flush, headers, producer, read, seen, send};
+use super::{Seen, admin, client, create_topic, flush, headers, producer, read, seen, send};
 
 pub(super) async fn topics_are_created_described_altered_and_deleted(bootstrap: &str) {
     let (admin, topic) = (admin(bootstrap), unique("probe-admin"));
-    let options = AdminOptions::new().operation_timeout(Some(LIMIT));
+    let options = AdminOptions::new().operation_timeout(Some(wait::LIMIT));
     create_topic(bootstrap, &topic, 2, &[("cleanup.policy", "compact")]).await;
 
     let again = NewTopic::new(&topic, 2, TopicReplication::Fixed(1));
@@ -33,7 +33,7 @@ pub(super) async fn topics_are_created_described_altered_and_deleted(bootstrap: 
 
     let grown = admin.create_partitions(&[NewPartitions::new(&topic, 5)], &options).await;
     assert_eq!(grown.expect("the broker answers"), [Ok(topic.clone())]);
-    wait::until("five partitions", LIMIT, async || match partitions(bootstrap, &topic) {
+    wait::until("five partitions", wait::LIMIT, async || match partitions(bootstrap, &topic) {
         5 => Ok(()),
         count => Err(count),
     })
@@ -42,7 +42,7 @@ pub(super) async fn topics_are_created_described_altered_and_deleted(bootstrap: 
     let change = AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("retention.ms", "60000");
     let altered = admin.alter_configs(&[change], &options).await.expect("the broker answers");
     assert!(altered.iter().all(Result::is_ok), "{altered:?}");
-    wait::until("the altered configuration", LIMIT, async || {
+    wait::until("the altered configuration", wait::LIMIT, async || {
         match config(bootstrap, &topic, "retention.ms").await {
             value if value == "60000" => Ok(()),
             value => Err(value),
@@ -99,7 +99,7 @@ pub(super) async fn offsets_are_found_by_time_and_records_can_be_deleted(bootstr
     for number in 0..10 {
         let record =
             FutureRecord::<str, str>::to(&topic).partition(0).payload("x").timestamp(1000 * (number + 1));
-        let delivery = producer.send(record, LIMIT).await.expect("the record is delivered");
+        let delivery = producer.send(record, wait::LIMIT).await.expect("the record is delivered");
         assert_eq!(delivery.offset, number);
     }
     assert_eq!(offset_at(bootstrap, &topic, 4500), Offset::Offset(4));
@@ -122,7 +122,7 @@ pub(super) async fn cooperative_consumers_share_partitions_and_commit(bootstrap:
     let producer = producer(bootstrap, &[]);
     for partition in 0..4 {
         let record = FutureRecord::<str, str>::to(&topic).partition(partition).payload("x");
-        producer.send(record, LIMIT).await.expect("the record is delivered");
+        producer.send(record, wait::LIMIT).await.expect("the record is delivered");
     }
     let settings = [
         ("group.id", group.as_str()),
@@ -171,7 +171,10 @@ pub(super) async fn compaction_keeps_the_last_value_of_each_key(bootstrap: &str)
         for key in ["a", "b", "c"] {
             let record = FutureRecord::<str, str>::to(&topic).partition(0).key(key);
             let value = format!("{key}{round}");
-            producer.send(record.payload(value.as_str()), LIMIT).await.expect("the record is delivered");
+            producer
+                .send(record.payload(value.as_str()), wait::LIMIT)
+                .await
+                .expect("the record is delivered");
         }
     }
     send(&producer, &topic, "b", None).await;
@@ -204,7 +207,7 @@ async fn read_to(bootstrap: &str, topic: &str, last: i64) -> Vec<Seen> {
     consumer.assign(&list).expect("a partition is assigned");
     let mut records = Vec::new();
     loop {
-        let next = tokio::time::timeout(LIMIT, consumer.recv()).await.expect("the last record comes");
+        let next = tokio::time::timeout(wait::LIMIT, consumer.recv()).await.expect("the last record comes");
         let message = next.expect("a record is read");
         records.push(seen(&message));
         if message.offset() >= last {
@@ -215,7 +218,7 @@ async fn read_to(bootstrap: &str, topic: &str, last: i64) -> Vec<Seen> {
 
 /// Polls the consumers until each holds as many partitions as expected.
 async fn settle(consumers: &[&StreamConsumer], expected: &[usize]) {
-    wait::until("a balanced group", LIMIT, async || {
+    wait::until("a balanced group", wait::LIMIT, async || {
         for consumer in consumers {
             let polled = tokio::time::timeout(Duration::from_millis(20), consumer.recv()).await;
             if let Ok(polled) = polled {
@@ -238,7 +241,7 @@ pub(super) fn committed(bootstrap: &str, group: &str, topic: &str, partitions: i
         client(bootstrap, &[("group.id", group)]).create().expect("a consumer is made");
     let mut list = TopicPartitionList::new();
     list.add_partition_range(topic, 0, partitions - 1);
-    let offsets = consumer.committed_offsets(list, LIMIT).expect("the broker answers");
+    let offsets = consumer.committed_offsets(list, wait::LIMIT).expect("the broker answers");
     let known = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
         element.offset().to_raw().filter(|offset| *offset >= 0).map(|offset| (element.partition(), offset))
     };
@@ -246,7 +249,7 @@ pub(super) fn committed(bootstrap: &str, group: &str, topic: &str, partitions: i
 }
 
 async fn delete_group(bootstrap: &str, group: &str) {
-    wait::until("the group is empty and deleted", LIMIT, async || {
+    wait::until("the group is empty and deleted", wait::LIMIT, async || {
         let results = admin(bootstrap).delete_groups(&[group], &AdminOptions::new()).await;
         let result = results.expect("the broker answers").remove(0);
         result.map_err(|(_, code)| code)
@@ -259,7 +262,7 @@ async fn delete_group(bootstrap: &str, group: &str) {
 
 fn partitions(bootstrap: &str, topic: &str) -> usize {
     let consumer: BaseConsumer = client(bootstrap, &[]).create().expect("a consumer is made");
-    let metadata = consumer.fetch_metadata(Some(topic), LIMIT).expect("the broker answers");
+    let metadata = consumer.fetch_metadata(Some(topic), wait::LIMIT).expect("the broker answers");
     metadata.topics()[0].partitions().len()
 }
 
@@ -274,11 +277,11 @@ fn offset_at(bootstrap: &str, topic: &str, timestamp: i64) -> Offset {
     let consumer: BaseConsumer = client(bootstrap, &[]).create().expect("a consumer is made");
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Offset(timestamp)).expect("a time is valid");
-    let found = consumer.offsets_for_times(list, LIMIT).expect("the broker answers");
+    let found = consumer.offsets_for_times(list, wait::LIMIT).expect("the broker answers");
     found.elements()[0].offset()
 }
 
 fn watermarks(bootstrap: &str, topic: &str) -> (i64, i64) {
     let consumer: BaseConsumer = client(bootstrap, &[]).create().expect("a consumer is made");
-    consumer.fetch_watermarks(topic, 0, LIMIT).expect("the broker answers")
+    consumer.fetch_watermarks(topic, 0, wait::LIMIT).expect("the broker answers")
 }

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use connect_tests::kafka::unique;
+use connect_tests::{kafka::unique, wait};
 use dev_broker::{ApiKey, Broker, BrokerConfig, Fault, FaultRule, ResponseError};
 use rdkafka::producer::FutureRecord;
 
-use super::{LIMIT, create_topic, producer, read, send};
+use super::{create_topic, producer, read, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idempotent_producer_gets_through_errors_lost_answers_and_an_outage_without_duplicates() {
@@ -46,6 +46,6 @@ async fn idempotent_producer_gets_through_errors_lost_answers_and_an_outage_with
     broker.faults().delay(ApiKey::Produce, Duration::from_millis(300));
     let start = Instant::now();
     send(&producer, &topic, "k", Some("6")).await;
-    assert!(start.elapsed() >= Duration::from_millis(300) && start.elapsed() < LIMIT);
+    assert!(start.elapsed() >= Duration::from_millis(300) && start.elapsed() < wait::LIMIT);
     broker.shutdown().await;
 }

@@ -15,7 +15,7 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{LIMIT, raw::Connection};
+use super::raw::Connection;
 
 const JOIN: i16 = 9;
 const SYNC: i16 = 5;
@@ -45,7 +45,7 @@ pub(super) async fn a_connect_group_elects_a_leader_and_shares_opaque_assignment
     let mut second = Player::new(bootstrap, &group, "second").await;
     second.claim_id().await;
     second.send_join().await;
-    wait::until("a rebalance", LIMIT, async || match first.heartbeat().await {
+    wait::until("a rebalance", wait::LIMIT, async || match first.heartbeat().await {
         Err(ResponseError::RebalanceInProgress) => Ok(()),
         other => Err(other),
     })
@@ -68,7 +68,7 @@ pub(super) async fn a_connect_group_elects_a_leader_and_shares_opaque_assignment
     described(bootstrap, &group).await;
     refusals(bootstrap, &group, &mut first).await;
     second.leave().await;
-    wait::until("a rebalance", LIMIT, async || match first.heartbeat().await {
+    wait::until("a rebalance", wait::LIMIT, async || match first.heartbeat().await {
         Err(ResponseError::RebalanceInProgress) => Ok(()),
         other => Err(other),
     })
@@ -135,7 +135,7 @@ pub(super) async fn a_silent_member_is_removed(bootstrap: &str) {
     assert_eq!(silent.sync(&plan).await, Ok(Bytes::from("all")));
     let mut connection = Connection::open(bootstrap).await;
     let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(&group))]);
-    wait::until("an empty group", LIMIT, async || {
+    wait::until("an empty group", wait::LIMIT, async || {
         let described = connection.call(5, &request).await.groups.remove(0);
         if described.group_state.as_str() == "Empty" { Ok(()) } else { Err(described.group_state) }
     })
@@ -181,7 +181,7 @@ impl Player {
     /// Asks for a member id; a coordinator that is still loading is asked again.
     async fn claim_id(&mut self) {
         let request = self.join_request("connect");
-        let given = wait::until("a member id", LIMIT, async || {
+        let given = wait::until("a member id", wait::LIMIT, async || {
             let answer = self.connection.call(JOIN, &request).await;
             match code(answer.error_code) {
                 Err(ResponseError::MemberIdRequired) => Ok(answer.member_id),

@@ -8,7 +8,7 @@ use rdkafka::{
     producer::{FutureProducer, Producer},
 };
 
-use super::{LIMIT, client, clients::committed, create_topic, producer, read, send};
+use super::{client, clients::committed, create_topic, producer, read, send};
 
 pub(super) async fn only_committed_records_are_seen(bootstrap: &str) {
     let (topic, id) = (unique("probe-txn"), unique("probe-txn-id"));
@@ -18,8 +18,8 @@ pub(super) async fn only_committed_records_are_seen(bootstrap: &str) {
         producer.begin_transaction().expect("a transaction begins");
         send(&producer, &topic, "k", Some(value)).await;
         let ended = tokio::task::block_in_place(|| match is_commit {
-            true => producer.commit_transaction(LIMIT),
-            false => producer.abort_transaction(LIMIT),
+            true => producer.commit_transaction(wait::LIMIT),
+            false => producer.abort_transaction(wait::LIMIT),
         });
         ended.expect("the transaction ends");
     }
@@ -34,7 +34,7 @@ pub(super) async fn only_committed_records_are_seen(bootstrap: &str) {
     // Each of the three ended transactions left a marker; readers of committed data stop at the open one.
     assert_eq!(end(bootstrap, &topic, "read_committed"), 6);
     assert_eq!(end(bootstrap, &topic, "read_uncommitted"), 7);
-    tokio::task::block_in_place(|| producer.commit_transaction(LIMIT)).expect("the transaction ends");
+    tokio::task::block_in_place(|| producer.commit_transaction(wait::LIMIT)).expect("the transaction ends");
     assert_eq!(values(read(bootstrap, &topic, 3, "read_committed").await), ["kept", "kept too", "open"]);
 }
 
@@ -48,16 +48,18 @@ pub(super) async fn offsets_count_when_their_transaction_commits(bootstrap: &str
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&topic, 0, Offset::Offset(offset)).expect("an offset is valid");
         tokio::task::block_in_place(|| {
-            producer.send_offsets_to_transaction(&list, &group_metadata, LIMIT).expect("offsets are sent");
+            producer
+                .send_offsets_to_transaction(&list, &group_metadata, wait::LIMIT)
+                .expect("offsets are sent");
             let ended = if is_commit {
-                producer.commit_transaction(LIMIT)
+                producer.commit_transaction(wait::LIMIT)
             } else {
-                producer.abort_transaction(LIMIT)
+                producer.abort_transaction(wait::LIMIT)
             };
             ended.expect("the transaction ends");
         });
         // The offsets become visible shortly after the answer on Kafka, at once here.
-        wait::until("the committed offset", LIMIT, async || {
+        wait::until("the committed offset", wait::LIMIT, async || {
             match committed(bootstrap, &group, &topic, 1).get(&0).copied() {
                 seen if seen == expected => Ok(()),
                 seen => Err(seen),
@@ -76,8 +78,8 @@ pub(super) async fn a_second_producer_fences_the_first(bootstrap: &str) {
     let second = transactional(bootstrap, &id);
     second.begin_transaction().expect("a transaction begins");
     send(&second, &topic, "k", Some("alive")).await;
-    tokio::task::block_in_place(|| second.commit_transaction(LIMIT)).expect("the transaction ends");
-    let refused = tokio::task::block_in_place(|| first.commit_transaction(LIMIT));
+    tokio::task::block_in_place(|| second.commit_transaction(wait::LIMIT)).expect("the transaction ends");
+    let refused = tokio::task::block_in_place(|| first.commit_transaction(wait::LIMIT));
     let error = refused.expect_err("the first producer is fenced");
     let code = error.rdkafka_error_code();
     let is_fenced = matches!(
@@ -95,7 +97,7 @@ pub(super) async fn a_second_producer_fences_the_first(bootstrap: &str) {
 
 fn transactional(bootstrap: &str, id: &str) -> FutureProducer {
     let producer = producer(bootstrap, &[("transactional.id", id), ("transaction.timeout.ms", "20000")]);
-    tokio::task::block_in_place(|| producer.init_transactions(LIMIT)).expect("transactions begin");
+    tokio::task::block_in_place(|| producer.init_transactions(wait::LIMIT)).expect("transactions begin");
     producer
 }
 
@@ -108,5 +110,5 @@ fn metadata(bootstrap: &str, group: &str) -> ConsumerGroupMetadata {
 fn end(bootstrap: &str, topic: &str, isolation: &str) -> i64 {
     let config = client(bootstrap, &[("isolation.level", isolation)]);
     let consumer: BaseConsumer = config.create().expect("a consumer is made");
-    consumer.fetch_watermarks(topic, 0, LIMIT).expect("the broker answers").1
+    consumer.fetch_watermarks(topic, 0, wait::LIMIT).expect("the broker answers").1
 }

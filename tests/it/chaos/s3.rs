@@ -10,7 +10,7 @@ use connect_tests::{
 use fastrand::Rng;
 use serde_json::json;
 
-use super::{Flow, LIMIT, PARTITIONS, Pair, count};
+use super::{Flow, PARTITIONS, Pair, count};
 use crate::{
     s3_offsets::{assert_each_offset_once, assert_no_object_changed, stored},
     support::{s3_sink, with},
@@ -98,7 +98,7 @@ async fn workers_killed_before_a_failing_s3_leave_each_offset_in_one_object_that
     pair.await_committed(count).await;
     let wanted =
         usize::try_from(PARTITIONS).expect("a few") * (count / FLUSH_SIZE + large_count / LARGE_FLUSH_SIZE);
-    wait::until("all objects", LIMIT, async || match server.objects(BUCKET).len() {
+    wait::until("all objects", wait::LIMIT, async || match server.objects(BUCKET).len() {
         found if found == wanted => Ok(()),
         found => Err((found, wanted)),
     })

@@ -17,7 +17,7 @@ use kafka_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{END_LIMIT, assert_holds, last_error, refused};
+use super::{assert_holds, last_error, refused};
 use crate::support::{file_sink, with};
 
 const GROUP: &str = "acls";
@@ -38,12 +38,18 @@ struct Right {
     kind: i8,
     name: String,
     operation: i8,
+    ends_worker: bool,
 }
 
 impl Right {
     fn new(kind: i8, name: &str, operation: i8, told: &str) -> Self {
         let told = told.replace("<name>", name);
-        Self { told, kind, name: name.to_owned(), operation }
+        Self { told, kind, name: name.to_owned(), operation, ends_worker: false }
+    }
+
+    /// Says that a worker without it ends; without others it lives until they are given.
+    fn ending(self) -> Self {
+        Self { ends_worker: true, ..self }
     }
 }
 
@@ -82,7 +88,7 @@ fn wrong_passwords_end_a_worker(kafka: &SecuredKafka) {
             &["authenticating to the Kafka brokers", &kafka.bootstrap(Listener::SaslSsl), reason],
         );
         assert!(!log.contains("wrong-secret"), "a password is in the log: {log}");
-        assert!(start.elapsed() < END_LIMIT / 2, "{:?}", start.elapsed());
+        assert!(start.elapsed() < wait::LIMIT / 2, "{:?}", start.elapsed());
         assert!(log.lines().count() < 30, "{log}");
     }
 }
@@ -91,13 +97,13 @@ fn rights_of_a_worker() -> Vec<Right> {
     let mut rights = Vec::new();
     for topic in ["configs", "offsets", "status"] {
         let name = format!("{GROUP}-{topic}");
-        rights.push(Right::new(TOPIC, &name, CREATE, "CREATE on the topic `<name>`"));
-        rights.push(Right::new(TOPIC, &name, DESCRIBE, "needs DESCRIBE on the topic `<name>`"));
+        rights.push(Right::new(TOPIC, &name, CREATE, "CREATE on the topic `<name>`").ending());
+        rights.push(Right::new(TOPIC, &name, DESCRIBE, "needs DESCRIBE on the topic `<name>`").ending());
         rights.push(Right::new(TOPIC, &name, READ, "READ and DESCRIBE on the topic `<name>`"));
     }
     let configs = format!("{GROUP}-configs");
     rights.push(Right::new(TOPIC, &configs, WRITE, "WRITE on the topic `<name>`"));
-    rights.push(Right::new(CONSUMERS, GROUP, READ, "READ and DESCRIBE on group `<name>`"));
+    rights.push(Right::new(CONSUMERS, GROUP, READ, "READ and DESCRIBE on group `<name>`").ending());
     rights
 }
 
@@ -105,7 +111,7 @@ fn rights_of_a_worker() -> Vec<Right> {
 async fn climb(worker: &mut Sluice, broker: &mut BrokerConnection, mut rights: Vec<Right>) {
     let mut seen = 0;
     while !rights.is_empty() {
-        let found = wait::until("a missing right", END_LIMIT, async || {
+        let found = wait::until("a missing right", wait::LIMIT, async || {
             let log = worker.log();
             let new: String = log.lines().skip(seen).filter(|line| is_complaint(line)).collect();
             rights.iter().position(|right| new.contains(&right.told)).ok_or(log)
@@ -113,8 +119,8 @@ async fn climb(worker: &mut Sluice, broker: &mut BrokerConnection, mut rights: V
         .await;
         let right = rights.remove(found);
         grant(broker, &right).await;
-        // Some end the worker, others it lives with until they are given.
-        if worker.ended_within(Duration::from_millis(500)) {
+        if right.ends_worker {
+            worker.wait(wait::LIMIT);
             seen = worker.log().lines().count();
             worker.restart();
         }
@@ -150,7 +156,7 @@ async fn a_source_names_what_its_producer_lacks(worker: &mut Sluice, broker: &mu
         Right::new(TOPIC, &format!("{GROUP}-offsets"), WRITE, "WRITE on the topic"),
     ];
     fail_until_given(worker, broker, "source", rights.into()).await;
-    wait::until("the source's offset", END_LIMIT, async || {
+    wait::until("the source's offset", wait::LIMIT, async || {
         let (_, offsets) = worker.get("/connectors/source/offsets").await;
         if offsets["offsets"][0]["offset"]["position"] == json!(5) { Ok(()) } else { Err(offsets) }
     })
@@ -165,7 +171,7 @@ async fn fail_until_given(
     mut rights: Vec<Right>,
 ) {
     while !rights.is_empty() {
-        let found = wait::until(&format!("{name} failing by a missing right"), END_LIMIT, async || {
+        let found = wait::until(&format!("{name} failing by a missing right"), wait::LIMIT, async || {
             let (_, status) = worker.get(&format!("/connectors/{name}/status")).await;
             let trace = status["tasks"][0]["trace"].as_str().unwrap_or_default();
             let found = rights.iter().position(|right| trace.contains(&right.told));
@@ -177,7 +183,7 @@ async fn fail_until_given(
         let path = format!("/connectors/{name}/restart?includeTasks=true&onlyFailed=false");
         worker.api().settled("POST", &path, None, 202).await;
     }
-    wait::until(&format!("{name} running"), END_LIMIT, async || {
+    wait::until(&format!("{name} running"), wait::LIMIT, async || {
         let (_, status) = worker.get(&format!("/connectors/{name}/status")).await;
         if status["tasks"][0]["state"] == json!("RUNNING") { Ok(()) } else { Err::<(), Value>(status) }
     })

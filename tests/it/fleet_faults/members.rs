@@ -7,6 +7,7 @@ use connect_tests::{
     kafka::{self, unique},
     process::free_port,
     sluice::{Setup, Sluice},
+    wait,
 };
 use rdkafka::{
     ClientConfig,
@@ -15,11 +16,7 @@ use rdkafka::{
 use serde_json::json;
 
 use super::{assert_holds, await_all, last_error, refused};
-use crate::{
-    group_member::Silent,
-    group_support::{ARRIVAL_LIMIT, Scene},
-    support::file_sink,
-};
+use crate::{group_member::Silent, group_support::Scene, support::file_sink};
 
 const ADVICE: &str = "check `rest.advertised.host.name`, `rest.advertised.port` and `listeners`";
 
@@ -33,7 +30,7 @@ async fn two(scene: &Scene, first: Setup, second: impl FnOnce(&Sluice) -> Setup)
     scene.create(first.api()).await;
     let mut second = second(&first).start().await;
     second.await_log("took an assignment");
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
     (first, second)
 }
 
@@ -47,7 +44,7 @@ async fn two_workers_with_one_address_are_both_told_and_the_work_goes_on() {
     let url = first.url();
     await_all(&mut first, &["several members advertise the same address", &url, ADVICE]);
     await_all(&mut second, &["the leader advertises the address of this worker", ADVICE]);
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
     scene.check().await;
 }
 
@@ -80,7 +77,7 @@ async fn an_address_that_others_cannot_reach_is_told_by_them_and_costs_requests_
     let (status, answer) = follower.request("POST", "/connectors", Some(&body)).await;
     assert_eq!(status, 500, "{answer}");
     assert_holds(&answer.to_string(), &["IO Error trying to forward REST request"]);
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
     scene.check().await;
 }
 
@@ -116,7 +113,7 @@ async fn a_group_of_consumers_is_left_to_them() {
         .expect("a consumer is made");
     consumer.subscribe(&[&topic]).expect("subscribed");
     let assigned = || consumer.assignment().expect("an assignment").count();
-    connect_tests::wait::until_blocking("the consumer's assignment", ARRIVAL_LIMIT, || {
+    connect_tests::wait::until_blocking("the consumer's assignment", wait::LIMIT, || {
         drop(consumer.poll(Duration::from_millis(100)));
         if assigned() == 1 { Ok(()) } else { Err(assigned()) }
     });

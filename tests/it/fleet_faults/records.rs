@@ -15,7 +15,7 @@ use rdkafka::{
 };
 use serde_json::{Value, json};
 
-use crate::group_support::{ARRIVAL_LIMIT, Scene};
+use crate::group_support::Scene;
 
 /// Partition that everything foreign goes to.
 const PARTITION: i32 = 0;
@@ -37,14 +37,14 @@ async fn foreign_records_in_internal_topics_are_skipped_by_their_place_and_distu
     });
     worker.create("source", &source).await;
     await_position(worker.api(), 6).await;
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
 
     let sink = scene.sinks[0].name.clone();
     let places = produce_all(&scene.group, &sink).await;
     await_warnings(&mut worker, &places, 1);
     append(&input, "second");
     await_position(worker.api(), 13).await;
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
     let before = said(worker.api(), &sink).await;
 
     // A worker that finds them at its start.
@@ -53,14 +53,14 @@ async fn foreign_records_in_internal_topics_are_skipped_by_their_place_and_distu
     worker.ready().await;
     await_warnings(&mut worker, &places, 2);
     let worker = Member::Sluice(Box::new(worker));
-    await_picture("both connectors", ARRIVAL_LIMIT, worker.api(), |picture| {
+    await_picture("both connectors", wait::LIMIT, worker.api(), |picture| {
         picture.runs_on(&[worker.worker_id()], 2, 2)
     })
     .await;
     assert_eq!(said(worker.api(), &sink).await, before);
     append(&input, "third");
     await_position(worker.api(), 19).await;
-    scene.await_flow(ARRIVAL_LIMIT).await;
+    scene.await_flow(wait::LIMIT).await;
     assert_eq!(scene.check().await, 0, "nothing came twice");
 }
 
@@ -116,7 +116,7 @@ async fn produce(bootstrap: &str, topic: &str, (key, value): Foreign<'_>) -> i64
 
 /// Waits until each place was told `times` times.
 fn await_warnings(worker: &mut Sluice, places: &[(String, i64)], times: usize) {
-    wait::until_blocking("a warning for each foreign record", ARRIVAL_LIMIT, || {
+    wait::until_blocking("a warning for each foreign record", wait::LIMIT, || {
         let log = worker.log();
         let told = |(topic, offset): &&(String, i64)| {
             let place = format!("topic={topic} partition={PARTITION} offset={offset} ");
@@ -148,7 +148,7 @@ async fn said(api: &Api, sink: &str) -> Vec<Value> {
 }
 
 async fn await_position(api: &Api, position: u64) {
-    wait::until(&format!("the source at {position}"), ARRIVAL_LIMIT, async || {
+    wait::until(&format!("the source at {position}"), wait::LIMIT, async || {
         let (_, offsets) = api.get("/connectors/source/offsets").await;
         let found = &offsets["offsets"][0]["offset"]["position"];
         if *found == json!(position) { Ok(()) } else { Err(offsets.to_string()) }

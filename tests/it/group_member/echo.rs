@@ -1,5 +1,6 @@
 //! A herder that answers at once: it runs nothing, and as a leader gives each member one task.
 
+use connect_tests::wait;
 use std::{collections::BTreeMap, time::Duration};
 
 use connect_cluster::{
@@ -10,8 +11,6 @@ use connect_cluster::{
 };
 use connect_core::task::TaskId;
 use tokio::{sync::mpsc, time::timeout};
-
-pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Returns settings with a session of two seconds.
 pub(super) fn settings(
@@ -61,7 +60,7 @@ impl Echo {
 
     /// Takes the next event and answers it.
     pub(super) async fn step(&mut self) -> Told {
-        match timeout(LIMIT, self.events.recv()).await.expect("an event comes in time") {
+        match timeout(wait::LIMIT, self.events.recv()).await.expect("an event comes in time") {
             None => Told::End,
             Some(GroupEvent::Joining { reply, .. }) => {
                 // Fails when the round was given up meanwhile.
@@ -94,7 +93,7 @@ impl Echo {
 
     /// Takes the next event without answering it.
     pub(super) async fn take(&mut self) -> GroupEvent {
-        let event = timeout(LIMIT, self.events.recv()).await.expect("an event comes in time");
+        let event = timeout(wait::LIMIT, self.events.recv()).await.expect("an event comes in time");
         event.expect("the membership lives")
     }
 

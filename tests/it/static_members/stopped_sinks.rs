@@ -9,10 +9,11 @@ use std::{
 use connect_tests::{
     group::{Group, Member, await_picture},
     kafka::{self, unique},
+    wait,
 };
 use serde_json::{Value, json};
 
-use crate::{group_support::ARRIVAL_LIMIT, support::file_sink};
+use crate::support::file_sink;
 
 /// Far below the consumer's session time-out of 45 s, for which a static member would stay.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -51,7 +52,7 @@ impl World {
 
     async fn await_both(&self) {
         let ids = [self.one.worker_id(), self.two.worker_id()];
-        await_picture("a task on each worker", ARRIVAL_LIMIT, self.one.api(), |picture| {
+        await_picture("a task on each worker", wait::LIMIT, self.one.api(), |picture| {
             let owners: BTreeSet<&String> = picture.tasks.values().map(|(worker, _)| worker).collect();
             picture.runs_on(&ids, 1, 2) && owners.len() == 2
         })

@@ -2,13 +2,13 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// The end of the place as far as this member can know: the sending of the last acknowledged heartbeat plus the session
 /// time-out, or, when that is sooner, the sending of the last one acknowledged outside a round plus the rebalance
-/// time-out. By the clock that no change of the date moves. Read from any thread without a lock, so that work can be fenced by the clock even while the
-/// membership's thread has not run again after the process was stopped.
+/// time-out. By the clock that no change of the date moves. Read from any thread without a lock, so that work can be
+/// fenced by the clock even while the membership's thread has not run again after the process was stopped.
 #[derive(Debug)]
 pub(crate) struct Lease {
     origin: Instant,
@@ -23,19 +23,28 @@ impl Lease {
 
     /// Sets the end; `None` when the place is lost.
     pub(crate) fn set(&self, end: Option<Instant>) {
-        let millis = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(self.origin)).as_millis();
-        self.end_ms.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Release);
+        self.end_ms.store(end.map_or(0, |end| self.millis(end)), Ordering::Release);
+    }
+
+    /// Moves the end to `end` unless it is later already.
+    pub(crate) fn extend(&self, end: Instant) {
+        self.end_ms.fetch_max(self.millis(end), Ordering::AcqRel);
+    }
+
+    fn millis(&self, time: Instant) -> u64 {
+        u64::try_from(time.saturating_duration_since(self.origin).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Returns whether the end is still to come.
     pub(crate) fn is_held(&self, now: Instant) -> bool {
-        let now = now.saturating_duration_since(self.origin).as_millis();
-        now < u128::from(self.end_ms.load(Ordering::Acquire))
+        self.millis(now) < self.end_ms.load(Ordering::Acquire)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -47,5 +56,14 @@ mod tests {
         assert!(lease.is_held(now + Duration::from_secs(4)) && !lease.is_held(now + Duration::from_secs(6)));
         lease.set(None);
         assert!(!lease.is_held(now));
+    }
+    #[test]
+    fn extension_never_shortens_a_lease() {
+        let (lease, now) = (Lease::new(), Instant::now());
+        lease.extend(now + Duration::from_secs(5));
+        lease.extend(now + Duration::from_secs(3));
+        assert!(lease.is_held(now + Duration::from_secs(4)));
+        lease.extend(now + Duration::from_secs(7));
+        assert!(lease.is_held(now + Duration::from_secs(6)));
     }
 }

@@ -199,6 +199,9 @@ impl Member {
         let (member_id, generation) = (joined.member_id.clone(), joined.generation);
         let place = Place { member_id, generation, proven, is_synced };
         self.place = Some(place.clone());
+        // The heart reckons the end again, but only once it runs: the herder may ask as soon as it is told of the place.
+        let term = self.settings.session_timeout.min(self.settings.rebalance_timeout);
+        self.lease.extend((proven + term).into_std());
         self.places.send_replace(Some(place));
     }
 

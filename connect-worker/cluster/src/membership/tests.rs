@@ -131,6 +131,20 @@ impl Herder {
     }
 }
 
+/// Answers both herders until they hold places in one generation, however many rounds they need to meet.
+async fn meet(one: &mut Herder, two: &mut Herder) {
+    let mut generations = [None, None];
+    while generations[0].is_none() || generations[0] != generations[1] {
+        let (herder, seen) = tokio::select! {
+            seen = one.step() => (0, seen),
+            seen = two.step() => (1, seen),
+        };
+        if let Seen::Assigned(generation, ..) = seen {
+            generations[herder] = Some(generation);
+        }
+    }
+}
+
 fn assign(round: &Round) -> BTreeMap<String, Assignment> {
     let numbered = round.members.keys().enumerate();
     let given = numbered.map(|(number, member)| {
@@ -389,7 +403,7 @@ async fn dropping_the_last_handle_leaves_the_group() {
     settings.session_timeout = Duration::from_secs(300);
     let mut one = Herder::new(settings);
     let mut two = scene.join("two");
-    tokio::join!(one.assigned(), two.until(|seen| matches!(seen, Seen::Assigned(..))));
+    meet(&mut one, &mut two).await;
     drop(one);
     loop {
         let seen = two.until(|seen| matches!(seen, Seen::Leading(..))).await;
