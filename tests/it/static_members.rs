@@ -13,9 +13,6 @@ use crate::tasks::Tasks;
 
 mod stopped_sinks;
 
-/// Far below the consumer's session time-out of 45 s, for which dynamic members would wait.
-const AT_ONCE: Duration = Duration::from_secs(5);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn next_owner_has_the_partitions_at_once_on_the_dev_broker() {
     let folder = tempfile::tempdir().expect("a temporary folder is made");
@@ -41,7 +38,7 @@ async fn next_owner_has_the_partitions_at_once(bootstrap: &str) {
     world.produce(10).await;
     let overtaken = world.tasks.start();
     let elapsed = world.until_written("the owner after a crash").await;
-    assert!(elapsed < AT_ONCE, "data flowed again after {elapsed:?}");
+    assert!(elapsed < wait::AT_ONCE, "data flowed again after {elapsed:?}");
 
     // A task that does not know that it lost its place.
     world.tasks.states();
@@ -49,7 +46,7 @@ async fn next_owner_has_the_partitions_at_once(bootstrap: &str) {
     world.tasks.until_running(3).await;
     world.produce(10).await;
     let elapsed = world.until_written("the owner that fenced another one").await;
-    assert!(elapsed < AT_ONCE, "data flowed again after {elapsed:?}");
+    assert!(elapsed < wait::AT_ONCE, "data flowed again after {elapsed:?}");
     // Its next heartbeat tells it; then it has closed its file and only waits to be stopped.
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert!(overtaken.join(Instant::now() + wait::LIMIT).await, "a fenced task ends");
@@ -64,7 +61,7 @@ async fn next_owner_has_the_partitions_at_once(bootstrap: &str) {
     world.produce(10).await;
     let restarted = world.tasks.start();
     let elapsed = world.until_written("the owner after a restart").await;
-    assert!(elapsed < AT_ONCE, "data flowed again after {elapsed:?}");
+    assert!(elapsed < wait::AT_ONCE, "data flowed again after {elapsed:?}");
     assert!(restarted.join(Instant::now() + wait::LIMIT).await, "the task ends");
 }
 

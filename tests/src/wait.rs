@@ -10,6 +10,10 @@ use std::{
 /// waits for.
 pub const LIMIT: Duration = Duration::from_secs(240);
 
+/// What a test grants to what happens at once. A slow machine keeps to it, and it tells apart from the time-outs that
+/// those wait for who were not told: 45 s for the session of a consumer.
+pub const AT_ONCE: Duration = Duration::from_secs(25);
+
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Asks `look` until it gives `Ok`, and returns that value.

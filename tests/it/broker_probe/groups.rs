@@ -129,7 +129,7 @@ pub(super) async fn a_static_member_keeps_its_place(bootstrap: &str) {
 pub(super) async fn a_silent_member_is_removed(bootstrap: &str) {
     let group = unique("probe-silent");
     let mut silent = Player::new(bootstrap, &group, "silent").await;
-    silent.session_timeout_ms = 1500;
+    silent.session_timeout_ms = 6000;
     silent.join().await;
     let plan = [(silent.member_id.clone(), "all")];
     assert_eq!(silent.sync(&plan).await, Ok(Bytes::from("all")));
@@ -160,7 +160,7 @@ impl Player {
             member_id: StrBytes::new(),
             generation: -1,
             metadata,
-            session_timeout_ms: 10_000,
+            session_timeout_ms: 60_000,
         }
     }
 
@@ -171,7 +171,7 @@ impl Player {
         JoinGroupRequest::default()
             .with_group_id(GroupId(text(&self.group)))
             .with_session_timeout_ms(self.session_timeout_ms)
-            .with_rebalance_timeout_ms(10_000)
+            .with_rebalance_timeout_ms(60_000)
             .with_member_id(self.member_id.clone())
             .with_group_instance_id(self.instance_id.as_deref().map(text))
             .with_protocol_type(text(protocol_type))

@@ -96,7 +96,7 @@ pub(super) async fn a_second_producer_fences_the_first(bootstrap: &str) {
 }
 
 fn transactional(bootstrap: &str, id: &str) -> FutureProducer {
-    let producer = producer(bootstrap, &[("transactional.id", id), ("transaction.timeout.ms", "20000")]);
+    let producer = producer(bootstrap, &[("transactional.id", id), ("transaction.timeout.ms", "120000")]);
     tokio::task::block_in_place(|| producer.init_transactions(wait::LIMIT)).expect("transactions begin");
     producer
 }

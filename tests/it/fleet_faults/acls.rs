@@ -1,7 +1,7 @@
 //! A worker whose user may log in and nothing else, until each missing ACL has been named and given; and users whose
 //! password is wrong.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use connect_cluster::connection::{BrokerConnection, ConnectionSettings};
 use connect_tests::{

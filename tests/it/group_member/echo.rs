@@ -23,8 +23,8 @@ pub(super) fn settings(
         url: format!("http://{name}:8083/"),
         client_id: format!("sluice-{name}"),
         protocol: GroupProtocol::Sessioned,
-        session_timeout: Duration::from_secs(2),
-        rebalance_timeout: Duration::from_secs(10),
+        session_timeout: Duration::from_secs(6),
+        rebalance_timeout: Duration::from_secs(60),
         heartbeat_interval: Duration::from_millis(300),
         connection: ConnectionSettings::from_props(&props.iter().cloned().collect())?,
     })

@@ -8,7 +8,10 @@ use connect_cluster::{
     membership::{GroupEvent, JoinState, LossCause, remove_static_members},
     protocol::{GroupProtocol, MemberState},
 };
-use connect_tests::kafka::{Kafka, shared, unique};
+use connect_tests::{
+    kafka::{Kafka, shared, unique},
+    wait,
+};
 use kafka_protocol::{
     messages::{
         GroupId, JoinGroupRequest, JoinGroupResponse, SyncGroupRequest,
@@ -35,7 +38,7 @@ impl Silent {
         Self { connection, group: group.to_owned(), kind }
     }
 
-    /// Joins and leads a first round; its session ends a second later. With an instance it is a static member.
+    /// Joins and leads a first round; its session ends `session_ms` later. With an instance it is a static member.
     pub(crate) async fn lead(&mut self, session_ms: i32, instance: Option<&str>) -> String {
         let mut member = String::new();
         let joined = loop {
@@ -73,7 +76,7 @@ impl Silent {
         let request = JoinGroupRequest::default()
             .with_group_id(GroupId(text(&self.group)))
             .with_session_timeout_ms(session_ms)
-            .with_rebalance_timeout_ms(2000)
+            .with_rebalance_timeout_ms(60_000)
             .with_member_id(text(member))
             .with_group_instance_id(instance.map(text))
             .with_protocol_type(text(self.kind))
@@ -92,7 +95,7 @@ async fn follower_leads_after_the_leaders_session_has_ended() {
     // The coordinator is certain to be found after another client found it.
     Echo::new(settings(&plain(&kafka.bootstrap()), &group, "first").expect("valid")).assigned().await;
     let mut silent = Silent::new(&kafka.bootstrap(), &unique("takeover"), "connect").await;
-    let gone = silent.lead(1000, None).await;
+    let gone = silent.lead(6000, None).await;
     let group = silent.group.clone();
     let mut member = Echo::new(settings(&plain(&kafka.bootstrap()), &group, "one").expect("valid"));
     let start = Instant::now();
@@ -100,7 +103,7 @@ async fn follower_leads_after_the_leaders_session_has_ended() {
         panic!("not leading")
     };
     assert!(!members.contains(&gone) && members.len() == 1, "{members:?}");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < wait::AT_ONCE, "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +113,7 @@ async fn group_of_another_kind_is_refused_by_naming_its_type() {
         .assigned()
         .await;
     let mut silent = Silent::new(&kafka.bootstrap(), &group, "registry").await;
-    silent.lead(20_000, None).await;
+    silent.lead(60_000, None).await;
     let mut member = Echo::new(settings(&plain(&kafka.bootstrap()), &group, "one").expect("valid"));
     let text = member.failed().await;
     assert!(
@@ -127,13 +130,13 @@ async fn static_member_is_removed_by_its_instance_and_only_once() {
     let connection = settings.connection.clone();
     Echo::new(settings).assigned().await;
     let mut silent = Silent::new(&kafka.bootstrap(), &group, "connect").await;
-    let first = silent.lead(20_000, Some("c-0")).await;
+    let first = silent.lead(60_000, Some("c-0")).await;
     for _ in 0..2 {
         remove_static_members(&connection, &group, &["c-0", "c-1"]).await.expect("removed");
     }
     let start = Instant::now();
-    let next = silent.lead(20_000, Some("c-0")).await;
-    assert!(next != first && start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    let next = silent.lead(60_000, Some("c-0")).await;
+    assert!(next != first && start.elapsed() < wait::AT_ONCE, "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +145,7 @@ async fn round_that_takes_longer_than_a_session_costs_nobody_its_place() {
     let member = |name: &str| Echo::new(settings(&plain(&kafka.bootstrap()), &group, name).expect("valid"));
     let (mut one, mut two) = (member("one"), member("two"));
     let first = one.settle_with(&mut two).await;
-    let pause = Duration::from_secs(5);
+    let pause = Duration::from_secs(8);
     let both_hold = async |one: &mut Echo, two: &mut Echo| {
         let start = Instant::now();
         while start.elapsed() < pause {
@@ -188,7 +191,7 @@ async fn members_survive_a_broker_that_restarts_and_one_that_stands_still() {
     let lost = |told: &Told| matches!(told, Told::Lost(_));
     assert_eq!(one.until(lost).await, Told::Lost(LossCause::Expired));
     let waited = start.elapsed();
-    assert!(waited > Duration::from_millis(1400) && waited < Duration::from_secs(8), "{waited:?}");
+    assert!(waited > Duration::from_secs(3) && waited < wait::AT_ONCE, "{waited:?}");
     assert_eq!(two.until(lost).await, Told::Lost(LossCause::Expired));
     assert!(!one.handle.holds_place() && !two.handle.holds_place());
     kafka.thaw();
@@ -196,7 +199,6 @@ async fn members_survive_a_broker_that_restarts_and_one_that_stands_still() {
 
     kafka.kill();
     assert_eq!(one.until(lost).await, Told::Lost(LossCause::Expired));
-    tokio::time::sleep(Duration::from_secs(5)).await;
     kafka.restart();
     one.settle_with(&mut two).await;
     assert_eq!(one.handle.members().await.expect("described").len(), 2);

@@ -15,11 +15,6 @@ use serde_json::{Value, json};
 
 use crate::support::file_sink;
 
-/// Far below the consumer's session time-out of 45 s, for which a static member would stay.
-const AT_ONCE: Duration = Duration::from_secs(3);
-/// The grace of a task, and the time to find out what a dead worker left.
-const AFTER_A_DEATH: Duration = Duration::from_secs(12);
-
 /// A sink of two tasks, one on each of two workers.
 struct World {
     topic: String,
@@ -80,14 +75,14 @@ async fn offsets_of_a_stopped_sink_change_at_once_also_when_it_was_paused_or_fai
     let mut world = World::new("stopped-sink", &[]).await;
     world.await_both().await;
     let took = world.stop_and_change().await;
-    assert!(took < AT_ONCE, "running: {took:?}");
+    assert!(took < wait::AT_ONCE, "running: {took:?}");
 
     world.call("PUT", "/resume", None, 202).await;
     world.await_both().await;
     world.call("PUT", "/pause", None, 202).await;
     world.one.api().await_task(&world.name, "PAUSED").await;
     let took = world.stop_and_change().await;
-    assert!(took < AT_ONCE, "paused: {took:?}");
+    assert!(took < wait::AT_ONCE, "paused: {took:?}");
 
     // Created again under the same name, with fewer tasks, while the deletion is still being carried out.
     world.call("PUT", "/resume", None, 202).await;
@@ -97,7 +92,7 @@ async fn offsets_of_a_stopped_sink_change_at_once_also_when_it_was_paused_or_fai
     world.one.api().create(&world.name, &world.config).await;
     world.one.api().await_task(&world.name, "RUNNING").await;
     let took = world.stop_and_change().await;
-    assert!(took < AT_ONCE, "created again: {took:?}");
+    assert!(took < wait::AT_ONCE, "created again: {took:?}");
 
     world.config["tasks.max"] = json!("2");
     world.config["file"] = json!(world.folder.path().to_string_lossy());
@@ -105,7 +100,7 @@ async fn offsets_of_a_stopped_sink_change_at_once_also_when_it_was_paused_or_fai
     world.call("PUT", "/resume", None, 202).await;
     world.one.api().await_task(&world.name, "FAILED").await;
     let took = world.stop_and_change().await;
-    assert!(took < AT_ONCE, "failed: {took:?}");
+    assert!(took < wait::AT_ONCE, "failed: {took:?}");
 
     world.config["file"] = json!(world.folder.path().join("out").to_string_lossy());
     world.call("PUT", "/config", Some(&world.config), 200).await;
@@ -113,7 +108,7 @@ async fn offsets_of_a_stopped_sink_change_at_once_also_when_it_was_paused_or_fai
     world.await_both().await;
     world.two.kill();
     let took = world.stop_and_change().await;
-    assert!(took < AFTER_A_DEATH, "its worker died: {took:?}");
+    assert!(took < wait::AT_ONCE, "its worker died: {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,7 +132,7 @@ async fn workers_of_each_protocol_share_the_work_and_tell_it_in_their_metrics() 
             }
         }
         let took = world.stop_and_change().await;
-        assert!(took < AT_ONCE, "{protocol}: {took:?}");
+        assert!(took < wait::AT_ONCE, "{protocol}: {took:?}");
     }
 }
 

@@ -16,7 +16,8 @@ use crate::{
     work::Work,
 };
 
-const LIMIT: Duration = Duration::from_secs(20);
+/// Longer than the slowest machine needs for anything.
+const LIMIT: Duration = Duration::from_secs(60);
 
 struct Scene {
     _folder: TempDir,
@@ -44,8 +45,8 @@ impl Scene {
             url: format!("http://{name}:8083/"),
             client_id: format!("sluice-{name}"),
             protocol: GroupProtocol::Sessioned,
-            session_timeout: Duration::from_millis(1500),
-            rebalance_timeout: Duration::from_secs(3),
+            session_timeout: Duration::from_secs(4),
+            rebalance_timeout: Duration::from_secs(7),
             heartbeat_interval: Duration::from_millis(100),
             connection: ConnectionSettings::from_props(&props).expect("valid settings"),
         }
@@ -212,8 +213,8 @@ async fn member_whose_process_was_stopped_past_its_session_says_expired_first_an
     let scene = Scene::new().await;
     let mut one = scene.join("one");
     let (_, id) = one.assigned().await;
-    one.handle.freeze(Duration::from_millis(2500));
-    tokio::time::sleep(Duration::from_millis(1700)).await;
+    one.handle.freeze(Duration::from_millis(6500));
+    tokio::time::sleep(Duration::from_millis(4500)).await;
     assert!(!one.handle.holds_place(), "the lease ends while the thread stands still");
     assert_eq!(one.step().await, Seen::Lost(LossCause::Expired));
     let (_, again) = one.assigned().await;
@@ -241,7 +242,7 @@ async fn coordinator_that_cannot_be_reached_expires_the_place_and_is_found_again
     scene.broker.faults().refuse_connections(true);
     assert_eq!(one.step().await, Seen::Lost(LossCause::Expired));
     let waited = start.elapsed();
-    assert!(waited > Duration::from_millis(900) && waited < Duration::from_secs(8), "{waited:?}");
+    assert!(waited > Duration::from_secs(2) && waited < LIMIT / 2, "{waited:?}");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(one.events.try_recv().is_err(), "the herder is not asked before a coordinator is found");
     assert_eq!(one.handle.stage(), "looking for the group's coordinator");
@@ -328,13 +329,13 @@ async fn herder_that_does_not_answer_loses_the_place_after_the_rebalance_timeout
     let unanswered = timeout(LIMIT, one.events.recv()).await.expect("in time");
     assert!(matches!(unanswered, Some(GroupEvent::Joining { .. })), "{unanswered:?}");
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(2500) {
+    while start.elapsed() < Duration::from_millis(5500) {
         assert!(one.handle.holds_place(), "heartbeats go on while the herder thinks");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(one.step().await, Seen::Lost(LossCause::Stalled));
     let waited = start.elapsed();
-    assert!(waited > Duration::from_millis(2900) && waited < Duration::from_secs(8), "{waited:?}");
+    assert!(waited > Duration::from_millis(6500) && waited < LIMIT / 2, "{waited:?}");
     assert_ne!(one.assigned().await.1, id);
 }
 
@@ -359,7 +360,7 @@ async fn member_whose_join_does_not_arrive_gives_up_its_place_before_the_round_g
     let ((lost, waited), ()) = tokio::join!(gives_up, leads_alone);
     assert_eq!(lost, Some(Seen::Lost(LossCause::Expired)));
     // Longer than a session: its heartbeats were acknowledged all the time.
-    assert!(waited > Duration::from_millis(2000) && waited < Duration::from_secs(8), "{waited:?}");
+    assert!(waited > Duration::from_secs(5) && waited < LIMIT / 2, "{waited:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -391,7 +392,7 @@ async fn leave_during_a_join_that_waits_for_others_does_not_wait() {
     assert!(matches!(asked, Some(GroupEvent::Joining { .. })), "{asked:?}");
     let start = Instant::now();
     two.handle.leave().await;
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!(two.step().await, Seen::End);
 }
 
