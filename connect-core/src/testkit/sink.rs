@@ -14,7 +14,7 @@ use crate::testkit::{BadConfig, FakeClock, records, sink_context};
 
 const TOPIC: &str = "contract";
 /// Longest time a call may take after the task was told to stop.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Checks that a sink connector keeps its promises: information and keys are sound, a bad configuration is
 /// reported whole, a task lives through assignment, empty and full batches, revocation, loss and stop, and never

@@ -15,7 +15,7 @@ use crate::testkit::{BadConfig, MemoryOffsets, source_context};
 /// Longest time until the expected records are there.
 const READ_LIMIT: Duration = Duration::from_secs(60);
 /// Longest time a poll may take after the task was told to stop.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Checks that a source connector keeps its promises: information and keys are sound, a bad configuration is
 /// reported whole, a poll that is dropped loses nothing, a task that starts again goes on after the stored offsets,

@@ -93,7 +93,7 @@ async fn write(log: &TopicLog, key: &str, value: Option<&str>) {
 }
 
 async fn read_to_end(log: &TopicLog) {
-    let read = tokio::time::timeout(Duration::from_secs(30), log.read_to_end());
+    let read = tokio::time::timeout(Duration::from_secs(120), log.read_to_end());
     read.await.expect("in time").expect("told").expect("read");
 }
 
@@ -280,7 +280,7 @@ async fn missing_rights_end_the_start_with_the_acl() {
     log.close().await;
     for api in [ApiKey::ListOffsets, ApiKey::Fetch] {
         lab.broker.faults().fail(api, refused, 1000);
-        let refusal = tokio::time::timeout(Duration::from_secs(30), lab.refusal(lab.settings(1)));
+        let refusal = tokio::time::timeout(Duration::from_secs(120), lab.refusal(lab.settings(1)));
         let error = refusal.await.expect("in time");
         assert!(error.contains("READ and DESCRIBE on the topic `t`"), "{api:?}: {error}");
         lab.broker.faults().clear();
@@ -302,7 +302,7 @@ async fn outage_is_sat_out_and_reading_goes_on() {
         written.await.expect("told").expect("written");
         read.await.expect("told").expect("read");
     };
-    tokio::time::timeout(Duration::from_secs(60), both).await.expect("in time");
+    tokio::time::timeout(Duration::from_secs(120), both).await.expect("in time");
     read_to_end(&log).await;
     assert_eq!(pairs(&seen), [pair("a", Some("1")), pair("b", Some("2"))]);
     log.close().await;

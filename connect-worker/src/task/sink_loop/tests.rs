@@ -335,7 +335,7 @@ impl World {
 
     async fn state(&mut self, wanted: TaskState) -> Option<String> {
         loop {
-            let event = timeout(Duration::from_secs(10), self.events.recv()).await.expect("an event in time");
+            let event = timeout(Duration::from_secs(60), self.events.recv()).await.expect("an event in time");
             if let TaskReport::State { state, trace } = event.expect("open channel").report
                 && state == wanted
             {
@@ -352,7 +352,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        let outcome = timeout(Duration::from_secs(10), reached).await;
+        let outcome = timeout(Duration::from_secs(60), reached).await;
         assert!(outcome.is_ok(), "waiting for {offset} in {number}, committed {:?}", self.kafka.committed());
         self.check_committed_is_durable();
     }
@@ -364,7 +364,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        timeout(Duration::from_secs(10), reached).await.expect(what);
+        timeout(Duration::from_secs(60), reached).await.expect(what);
     }
 
     fn check_committed_is_durable(&self) {
@@ -397,7 +397,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        timeout(Duration::from_secs(10), closed).await.expect("closed in time");
+        timeout(Duration::from_secs(60), closed).await.expect("closed in time");
         assert!(self.stop().await, "the task ends");
         assert_eq!(lock(&self.target).closes, [CloseReason::Lost]);
         while let Ok(event) = self.events.try_recv() {
@@ -407,7 +407,7 @@ impl World {
 
     async fn stop(&mut self) -> bool {
         let handle = self.handle.take().expect("started");
-        handle.join(Instant::now() + Duration::from_secs(5)).await
+        handle.join(Instant::now() + Duration::from_secs(60)).await
     }
 }
 
@@ -605,7 +605,7 @@ async fn rewind_asked_for_by_pre_commit_comes_before_the_next_records() {
     world.committed(0, 10).await;
     for round in 0..30 {
         lock(&world.target).pre_commit_rewinds = Some((partition(0), 0));
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while lock(&world.target).pre_commit_rewinds.is_some() {
             assert!(Instant::now() < deadline, "`pre_commit` is asked, and the task lives");
             world.append(0, 1);
@@ -649,7 +649,7 @@ async fn task_that_rewinds_in_open_is_read_from_there() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(Duration::from_secs(10), committed).await.expect("committed");
+    timeout(Duration::from_secs(60), committed).await.expect("committed");
     let durable: Vec<i64> = lock(&world.target).durable.iter().map(|(_, offset)| *offset).collect();
     assert_eq!(durable, [7, 8, 9]);
     assert!(world.stop().await);

@@ -19,7 +19,7 @@ use crate::fake::FakeCluster;
 
 pub(crate) const ELASTICSEARCH: &str = "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector";
 pub(crate) const OPENSEARCH: &str = "io.aiven.kafka.connect.opensearch.OpenSearchSinkConnector";
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(90);
 
 pub(crate) struct Rig {
     pub(crate) task: Box<dyn SinkTask>,

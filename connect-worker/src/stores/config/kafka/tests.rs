@@ -48,7 +48,7 @@ impl Lab {
 }
 
 async fn told(written: Written) -> Result<(), ConfigWriteError> {
-    tokio::time::timeout(Duration::from_secs(40), written).await.expect("in time").expect("told")
+    tokio::time::timeout(Duration::from_secs(120), written).await.expect("in time").expect("told")
 }
 
 async fn written(open: &mut OpenConfigStore, records: Vec<ConfigRecord>) {

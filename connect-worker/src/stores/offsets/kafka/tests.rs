@@ -21,12 +21,12 @@ fn bytes(text: &'static str) -> Bytes {
 
 async fn set(store: &KafkaOffsetStore, entries: &[(&'static str, Option<&'static str>)]) {
     let entries = entries.iter().map(|(key, value)| (bytes(key), value.map(bytes))).collect();
-    let stored = tokio::time::timeout(Duration::from_secs(30), store.set(entries));
+    let stored = tokio::time::timeout(Duration::from_secs(120), store.set(entries));
     stored.await.expect("in time").expect("stored");
 }
 
 async fn entries(store: &KafkaOffsetStore) -> Vec<(Bytes, Bytes)> {
-    let read = tokio::time::timeout(Duration::from_secs(30), store.entries());
+    let read = tokio::time::timeout(Duration::from_secs(120), store.entries());
     read.await.expect("in time").expect("read")
 }
 
@@ -71,7 +71,7 @@ async fn store_goes_on_after_the_broker_was_away() {
         Broker::start(config).await.expect("broker")
     };
     let both = async { tokio::join!(away, back) };
-    let (_, _broker) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("in time");
+    let (_, _broker) = tokio::time::timeout(Duration::from_secs(120), both).await.expect("in time");
     let expected = [(bytes("a"), bytes("1")), (bytes("b"), bytes("2"))];
     assert_eq!(entries(&store).await, expected);
 }

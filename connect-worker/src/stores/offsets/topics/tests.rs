@@ -66,7 +66,7 @@ fn entry(key: &'static str, value: &'static str) -> (Bytes, Bytes) {
 }
 
 async fn set(store: &dyn OffsetStore, entries: &[(Bytes, Option<Bytes>)]) -> Result<(), ConnectError> {
-    tokio::time::timeout(Duration::from_secs(60), store.set(entries.to_vec())).await.expect("in time")
+    tokio::time::timeout(Duration::from_secs(120), store.set(entries.to_vec())).await.expect("in time")
 }
 
 async fn put(store: &dyn OffsetStore, (key, value): (Bytes, Bytes)) {

@@ -98,7 +98,7 @@ impl Place {
     }
 
     async fn flush(&mut self) {
-        let flushed = tokio::time::timeout(Duration::from_secs(30), self.store.flush());
+        let flushed = tokio::time::timeout(Duration::from_secs(120), self.store.flush());
         flushed.await.expect("in time").expect("told");
     }
 }

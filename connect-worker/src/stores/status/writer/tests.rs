@@ -65,7 +65,7 @@ impl World {
     /// Answers what was sent since the last call, once that is as much as there are answers.
     async fn answer(&self, outcomes: &[Result<(), KafkaError>]) -> Vec<String> {
         let mut sent = self.sent().await;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while sent.len() < outcomes.len() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;
             sent.extend(self.sent().await);

@@ -28,7 +28,7 @@ use crate::task::services::{TaskServices, always_ours, native_consumers};
 use crate::task::spawner::Spawner;
 
 const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 type Entry = (Bytes, Option<Bytes>);
 
