@@ -149,18 +149,16 @@ public class AssignorOracle {
         members.forEach((member, load) -> has.put(
             member, new ConnectorsAndTasks.Builder().with(load.connectors, load.tasks).build()));
         StringBuilder line = new StringBuilder("{\"now\":" + now + ",\"last\":" + completed + ",\"gen\":" + generation);
-        line.append(",\"conf\":{");
-        configured.forEach((name, tasks) -> line.append(comma(line)).append('"').append(name).append("\":").append(tasks));
-        line.append('}');
+        append(line, "conf", configured);
         TreeMap<String, String> texts = new TreeMap<>();
         members.forEach((member, load) -> texts.put(member, text(load.connectors, load.tasks)));
-        append(line, "has", texts, false);
+        append(line, "has", texts);
 
         IncrementalCooperativeAssignor.ClusterAssignment outcome =
-            assignor.performTaskAssignment(snapshot(), completed, generation, has);
-        append(line, "gets", texts(outcome.newlyAssignedConnectors(), outcome.newlyAssignedTasks()), true);
-        append(line, "loses", texts(outcome.newlyRevokedConnectors(), outcome.newlyRevokedTasks()), true);
-        append(line, "runs", texts(outcome.allAssignedConnectors(), outcome.allAssignedTasks()), true);
+            assignor.performTaskAssignment(snapshot(1, configured), completed, generation, has);
+        append(line, "gets", texts(outcome.newlyAssignedConnectors(), outcome.newlyAssignedTasks()));
+        append(line, "loses", texts(outcome.newlyRevokedConnectors(), outcome.newlyRevokedTasks()));
+        append(line, "runs", texts(outcome.allAssignedConnectors(), outcome.allAssignedTasks()));
         System.out.println(line.append(",\"delay\":").append(assignor.delay).append('}'));
         follow(outcome);
     }
@@ -183,7 +181,7 @@ public class AssignorOracle {
         }
     }
 
-    private ClusterConfigState snapshot() {
+    static ClusterConfigState snapshot(long offset, Map<String, Integer> configured) {
         Map<String, Map<String, String>> configs = new HashMap<>();
         Map<ConnectorTaskId, Map<String, String>> tasks = new HashMap<>();
         configured.forEach((name, count) -> {
@@ -192,8 +190,8 @@ public class AssignorOracle {
                 tasks.put(new ConnectorTaskId(name, task), Map.of());
             }
         });
-        return new ClusterConfigState(
-            1, null, new HashMap<>(configured), configs, Map.of(), tasks, Map.of(), Map.of(), Map.of(), Set.of(), Set.of());
+        return new ClusterConfigState(offset, null, new HashMap<>(configured), configs, Map.of(), tasks, Map.of(),
+            Map.of(), Map.of(), Set.of(), Set.of());
     }
 
     private static Map<String, String> texts(
@@ -203,27 +201,24 @@ public class AssignorOracle {
         all.addAll(tasks.keySet());
         all.forEach(member -> texts.put(
             member, text(connectors.getOrDefault(member, Set.of()), tasks.getOrDefault(member, Set.of()))));
+        texts.values().removeIf(String::isEmpty);
         return texts;
     }
 
-    private static String text(Collection<String> connectors, Collection<ConnectorTaskId> tasks) {
+    static String text(Collection<String> connectors, Collection<ConnectorTaskId> tasks) {
         List<String> items = new ArrayList<>(new TreeSet<>(connectors));
         new TreeSet<>(tasks).forEach(task -> items.add(task.connector() + "/" + task.task()));
         return String.join(" ", items);
     }
 
-    private static void append(StringBuilder line, String key, Map<String, String> texts, boolean skipsEmpty) {
+    /** Appends a member of a line: an object of numbers or texts. */
+    static void append(StringBuilder line, String key, Map<String, ?> values) {
         line.append(",\"").append(key).append("\":{");
-        texts.forEach((member, text) -> {
-            if (!skipsEmpty || !text.isEmpty()) {
-                line.append(comma(line)).append('"').append(member).append("\":\"").append(text).append('"');
-            }
+        values.forEach((name, value) -> {
+            line.append(line.charAt(line.length() - 1) == '{' ? "" : ",").append('"').append(name).append("\":");
+            line.append(value instanceof String ? '"' + value.toString() + '"' : value.toString());
         });
         line.append('}');
-    }
-
-    private static String comma(StringBuilder line) {
-        return line.charAt(line.length() - 1) == '{' ? "" : ",";
     }
 
     private class FixedTime implements Time {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use connect_cluster::assignor::Cooperative;
+use connect_cluster::assignor::{Cooperative, Owners};
 use connect_cluster::membership::Round;
 use connect_cluster::protocol::{Assignment, AssignmentError, GroupProtocol, MemberState};
 use connect_cluster::{Configured, Work};
@@ -14,35 +14,37 @@ use serde_json::Value;
 
 #[test]
 fn every_recorded_round_is_decided_as_the_jvm_decided_it() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/assignor.jsonl");
-    let path = std::env::var_os("ASSIGNOR_GOLDEN").map_or(golden, Into::into);
-    let text = std::fs::read_to_string(&path).expect("golden file");
     let mut assignor = Cooperative::new(0);
-    let mut group = "";
+    let mut group = Value::Null;
     let mut rounds = 0;
-    for (number, line) in text.lines().enumerate() {
-        let recorded: Value = serde_json::from_str(line).expect("JSON");
+    for (number, recorded) in recorded("assignor.jsonl", "ASSIGNOR_GOLDEN").into_iter().enumerate() {
         if recorded.get("seed").is_some() {
-            group = line;
             assignor = Cooperative::new(int(&recorded["max"]));
+            group = recorded;
             continue;
         }
         let wanted = ["gets", "loses", "runs"].map(|key| works(&recorded[key]));
         let decided = replay(&mut assignor, &recorded);
         let place = format!("line {}, group {group}", number + 1);
-        assert_eq!(decided, (wanted, int(&recorded["delay"])), "{place}: {line}");
+        assert_eq!(decided, (wanted, int(&recorded["delay"])), "{place}: {recorded}");
         rounds += 1;
     }
     assert!(rounds >= 500, "{rounds} rounds");
 }
 
-type Works = BTreeMap<String, Work>;
+pub(crate) type Works = BTreeMap<String, Work>;
+
+/// Returns the lines of a golden file, or of the file that `variable` names.
+pub(crate) fn recorded(file: &str, variable: &str) -> Vec<Value> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
+    let path = std::env::var_os(variable).map_or(golden, Into::into);
+    let text = std::fs::read_to_string(path).expect("golden file");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
 
 /// Returns what each member gets, loses and runs, and the delay.
 fn replay(assignor: &mut Cooperative, recorded: &Value) -> ([Works; 3], i32) {
-    let connectors = recorded["conf"].as_object().expect("connectors").iter();
-    let connectors = connectors.map(|(name, tasks)| (Arc::from(name.as_str()), int(tasks))).collect();
-    let configured = Configured { offset: 5, connectors };
+    let configured = configured(recorded, 5);
     let members: BTreeMap<String, MemberState> =
         works(&recorded["has"]).into_iter().map(|(member, work)| (member, state(work))).collect();
     let round = Round {
@@ -54,20 +56,34 @@ fn replay(assignor: &mut Cooperative, recorded: &Value) -> ([Works; 3], i32) {
     };
     let decision = assignor.assign(&round, &configured, &BTreeSet::new(), int(&recorded["now"]));
 
-    let mut runs = Works::new();
-    for (name, owner) in decision.owners.connectors() {
-        runs.entry(owner.member.clone()).or_default().connectors.insert(Arc::clone(name));
-    }
-    for (task, owner) in decision.owners.tasks() {
-        runs.entry(owner.member.clone()).or_default().tasks.insert(task.clone());
-    }
     let part = |part: fn(&Assignment) -> &Work| {
         let works = decision.assignments.iter().map(|(member, told)| (member.clone(), part(told).clone()));
         works.filter(|(_, work)| !work.is_empty()).collect()
     };
     let delays: BTreeSet<i32> = decision.assignments.values().map(|told| told.delay_ms).collect();
     assert_eq!(delays.len(), 1, "one delay for all");
-    ([part(|told| &told.assigned), part(|told| &told.revoked), runs], delays.into_iter().next().expect("one"))
+    (
+        [part(|told| &told.assigned), part(|told| &told.revoked), runs(&decision.owners)],
+        delays.into_iter().next().expect("one"),
+    )
+}
+
+pub(crate) fn configured(recorded: &Value, offset: i64) -> Configured {
+    let connectors = recorded["conf"].as_object().expect("connectors").iter();
+    let connectors = connectors.map(|(name, tasks)| (Arc::from(name.as_str()), int(tasks))).collect();
+    Configured { offset, connectors }
+}
+
+/// Returns what each member runs, as the leader tells those that ask for owners.
+pub(crate) fn runs(owners: &Owners) -> Works {
+    let mut runs = Works::new();
+    for (name, owner) in owners.connectors() {
+        runs.entry(owner.member.clone()).or_default().connectors.insert(Arc::clone(name));
+    }
+    for (task, owner) in owners.tasks() {
+        runs.entry(owner.member.clone()).or_default().tasks.insert(task.clone());
+    }
+    runs
 }
 
 fn state(assigned: Work) -> MemberState {
@@ -84,7 +100,7 @@ fn state(assigned: Work) -> MemberState {
     MemberState { url: "u".to_owned(), offset: 5, allocation: Some(allocation) }
 }
 
-fn works(texts: &Value) -> Works {
+pub(crate) fn works(texts: &Value) -> Works {
     let texts = texts.as_object().expect("members").iter();
     texts.map(|(member, text)| (member.clone(), work(text.as_str().expect("a text")))).collect()
 }
@@ -103,6 +119,6 @@ pub(crate) fn work(text: &str) -> Work {
     work
 }
 
-fn int<T: TryFrom<i64, Error: std::fmt::Debug>>(value: &Value) -> T {
+pub(crate) fn int<T: TryFrom<i64, Error: std::fmt::Debug>>(value: &Value) -> T {
     value.as_i64().expect("a number").try_into().expect("in range")
 }
