@@ -38,7 +38,7 @@ pub trait Connector: Send + Sync {
     /// Returns the connector's own keys.
     fn config_def(&self) -> ConfigDef;
 
-    /// Checks a configuration. Override it to add checks across keys to `config_def().validate(props)`.
+    /// Checks a configuration. Override it to add checks across keys, see [`ConfigDef::validate_across`].
     fn validate(&self, props: &Props) -> ConfigReport {
         self.config_def().validate(props)
     }

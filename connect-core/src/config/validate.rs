@@ -1,6 +1,6 @@
 //! Validation of a configuration against a definition: every error of every key at once, with Kafka's texts.
 
-use crate::config::{ConfigDef, ConfigKey, Parsed, Props};
+use crate::config::{ConfigDef, ConfigIssue, ConfigKey, Parsed, Props};
 
 /// The outcome for one key.
 #[derive(Debug, Clone)]
@@ -56,6 +56,37 @@ impl ConfigDef {
     /// the definition are not looked at.
     pub fn validate(&self, props: &Props) -> ConfigReport {
         ConfigReport { values: self.keys.iter().map(|key| key.validate(props)).collect() }
+    }
+
+    /// Checks a configuration as [`Self::validate`] does, then across keys with `parse`. Keys that are wrong by
+    /// themselves do not hide what is wrong between the others: `parse` sees them with their value of `placeholders`,
+    /// or not at all. Returns what was parsed as well, if nothing is wrong.
+    pub fn validate_across<T>(
+        &self,
+        props: &Props,
+        placeholders: &[(&str, &str)],
+        parse: impl FnOnce(&Props) -> Result<T, Vec<ConfigIssue>>,
+    ) -> (ConfigReport, Option<T>) {
+        let mut report = self.validate(props);
+        let mut checked = props.clone();
+        for wrong in report.values.iter().filter(|value| !value.errors.is_empty()) {
+            checked.shift_remove(&wrong.name);
+            if let Some((key, value)) = placeholders.iter().find(|(key, _)| *key == wrong.name) {
+                checked.insert((*key).to_owned(), (*value).to_owned());
+            }
+        }
+        match parse(&checked) {
+            Ok(parsed) => {
+                let parsed = (report.error_count() == 0).then_some(parsed);
+                (report, parsed)
+            }
+            Err(issues) => {
+                for issue in issues {
+                    report.add_error(&issue.name, issue.message);
+                }
+                (report, None)
+            }
+        }
     }
 }
 
@@ -169,6 +200,40 @@ mod tests {
         assert_eq!(issues, [ConfigIssue { name: "flush".to_owned(), message: unparsed.clone() }]);
         let report = Sample::config_def().validate(&given);
         assert_eq!(report.value("flush").map(|value| value.errors.clone()), Some(vec![unparsed, null]));
+    }
+
+    #[test]
+    fn a_key_wrong_by_itself_hides_nothing_that_is_wrong_between_the_others() {
+        let parse = |props: &Props| {
+            let sample = Sample::parse(props)?;
+            let message = format!("{} of {}", sample.bucket, sample.flush);
+            let is_wrong = sample.items.is_empty();
+            if is_wrong { Err(vec![ConfigIssue { name: "items".to_owned(), message }]) } else { Ok(message) }
+        };
+        for (given, wanted_errors, wanted) in [
+            (props(&[("bucket", "b")]), vec![], Some("b of 1000")),
+            (props(&[("bucket", "b"), ("items", "")]), vec![("items", "b of 1000")], None),
+            (props(&[]), vec![("bucket", "Missing")], None),
+            (props(&[("items", "")]), vec![("bucket", "Missing"), ("items", "placeholder of 1000")], None),
+            (
+                props(&[("bucket", "b"), ("flush", "0"), ("items", "")]),
+                vec![("flush", "Invalid value 0"), ("items", "b of 1000")],
+                None,
+            ),
+        ] {
+            let (report, parsed) =
+                Sample::config_def().validate_across(&given, &[("bucket", "placeholder")], parse);
+            let errors: Vec<(&str, &str)> = report
+                .values
+                .iter()
+                .flat_map(|value| value.errors.iter().map(|error| (value.name.as_str(), error.as_str())))
+                .collect();
+            assert_eq!(errors.len(), wanted_errors.len(), "{given:?}: {errors:?}");
+            for ((key, error), (wanted_key, start)) in errors.into_iter().zip(wanted_errors) {
+                assert!(key == wanted_key && error.starts_with(start), "{given:?}: {key}: {error}");
+            }
+            assert_eq!(parsed.as_deref(), wanted, "{given:?}");
+        }
     }
 
     #[test]

@@ -68,31 +68,11 @@ impl Connector for DocumentSinkConnector {
     }
 
     fn validate(&self, props: &Props) -> ConfigReport {
-        let mut report = self.config_def().validate(props);
-        let bad: Vec<String> = report
-            .values
-            .iter()
-            .filter(|value| !value.errors.is_empty())
-            .map(|value| value.name.clone())
-            .collect();
-        // Keys that are wrong by themselves do not hide what is wrong between the others: the checks across keys
-        // see valid values in their place.
-        let mut checked = props.clone();
-        checked.retain(|key, _| !bad.contains(key));
-        for (key, value) in PLACEHOLDERS {
-            if bad.iter().any(|name| name == key) {
-                checked.insert(key.to_owned(), value.to_owned());
-            }
-        }
-        match Settings::parse(self.product, &checked) {
-            Err(issues) => {
-                for issue in issues {
-                    report.add_error(&issue.name, issue.message);
-                }
-            }
-            // The cluster is asked only about a configuration that is right by itself.
-            Ok(settings) if bad.is_empty() => probe::check(&settings, &mut report),
-            Ok(_) => {}
+        let parse = |props: &Props| Settings::parse(self.product, props);
+        let (mut report, settings) = self.config_def().validate_across(props, &PLACEHOLDERS, parse);
+        // The cluster is asked only about a configuration that is right by itself.
+        if let Some(settings) = settings {
+            probe::check(&settings, &mut report);
         }
         report
     }

@@ -42,22 +42,7 @@ impl Connector for FirehoseSinkConnector {
     }
 
     fn validate(&self, props: &Props) -> ConfigReport {
-        let mut report = self.config_def().validate(props);
-        let bad: Vec<String> = report
-            .values
-            .iter()
-            .filter(|value| !value.errors.is_empty())
-            .map(|value| value.name.clone())
-            .collect();
-        // Keys that are wrong by themselves do not hide what is wrong between the others: the checks across keys
-        // see valid values in their place.
-        let mut checked = props.clone();
-        checked.retain(|key, _| !bad.contains(key));
-        checked.entry("deliveryStream".to_owned()).or_insert_with(|| "stream".to_owned());
-        for issue in Settings::parse(&checked).err().unwrap_or_default() {
-            report.add_error(&issue.name, issue.message);
-        }
-        report
+        self.config_def().validate_across(props, &[("deliveryStream", "stream")], Settings::parse).0
     }
 
     fn task_class(&self) -> &'static str {

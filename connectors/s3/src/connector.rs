@@ -65,26 +65,7 @@ impl Connector for S3SinkConnector {
     }
 
     fn validate(&self, props: &Props) -> ConfigReport {
-        let mut report = self.config_def().validate(props);
-        let bad: Vec<String> = report
-            .values
-            .iter()
-            .filter(|value| !value.errors.is_empty())
-            .map(|value| value.name.clone())
-            .collect();
-        // Keys that are wrong by themselves do not hide what is wrong between the others: the checks across keys
-        // see valid values in their place.
-        let mut checked = props.clone();
-        checked.retain(|key, _| !bad.contains(key));
-        for (key, value) in PLACEHOLDERS {
-            if bad.iter().any(|name| name == key) {
-                checked.insert(key.to_owned(), value.to_owned());
-            }
-        }
-        for issue in self.dialect.parse(&checked).err().unwrap_or_default() {
-            report.add_error(&issue.name, issue.message);
-        }
-        report
+        self.config_def().validate_across(props, &PLACEHOLDERS, |props| self.dialect.parse(props)).0
     }
 
     fn task_class(&self) -> &'static str {
