@@ -216,7 +216,7 @@ impl SinkLoop {
             return Ok(());
         }
         let assigned: Vec<TopicPartition> = self.offsets.assigned().iter().cloned().collect();
-        let Some(offsets) = self.committable(&assigned, now).await? else { return Ok(()) };
+        let Some(offsets) = self.committable(&assigned, false).await? else { return Ok(()) };
         self.commits.begin(self.consumer.commit(&offsets), offsets, now);
         Ok(())
     }
@@ -237,24 +237,27 @@ impl SinkLoop {
         self.metrics.active_count(self.offsets.active());
     }
 
-    /// Returns what can be committed of the given partitions, if anything changed. A `pre_commit` that fails sets
-    /// the task back to the committed offsets.
+    /// Returns what can be committed of the given partitions, if anything changed (`WorkerSinkTask.commitOffsets`).
+    /// If `pre_commit` fails nothing is, and the task is set back to the committed offsets unless the partitions go.
     pub(super) async fn committable(
         &mut self,
         partitions: &[TopicPartition],
-        now: Instant,
+        is_closing: bool,
     ) -> Result<Option<Offsets>, ConnectError> {
-        self.commits.note();
         let asked = self.offsets.delivered(partitions);
         if asked.is_empty() {
             return Ok(None);
         }
+        self.commits.note();
+        let started = Instant::now();
         let mut offsets = match self.task.pre_commit(&asked).await {
             Ok(offsets) => offsets,
             Err(error) => {
-                tracing::warn!(task = %self.spec.id, %error, cause = %error.trace(), "flushing; rewinding to the committed offsets");
+                tracing::warn!(task = %self.spec.id, is_closing, %error, cause = %error.trace(), "flushing; nothing is committed");
                 self.metrics.commit_failed(Duration::ZERO);
-                self.rewind(self.offsets.committed().clone()).await?;
+                if !is_closing {
+                    self.rewind(self.offsets.committed().clone()).await?;
+                }
                 return Ok(None);
             }
         };
@@ -263,7 +266,7 @@ impl SinkLoop {
         }
         let accepted = self.offsets.accept(&offsets);
         if accepted.is_none() {
-            self.metrics.commit_succeeded(now.elapsed());
+            self.metrics.commit_succeeded(started.elapsed());
         }
         Ok(accepted)
     }

@@ -102,24 +102,7 @@ impl SinkLoop {
         if let Some(dlq) = self.errors.dlq().cloned() {
             dlq.flush(self.services.worker.offset_flush_timeout).await;
         }
-        let asked = self.offsets.delivered(partitions);
-        if asked.is_empty() {
-            return Ok(None);
-        }
-        match self.task.pre_commit(&asked).await {
-            Ok(mut offsets) => {
-                if let Some(dlq) = self.errors.dlq() {
-                    dlq.hold_back(&mut offsets)?;
-                }
-                self.commits.note();
-                Ok(self.offsets.accept(&offsets))
-            }
-            Err(error) => {
-                tracing::warn!(task = %self.spec.id, %error, cause = %error.trace(), "flushing before closing; nothing is committed");
-                self.metrics.commit_failed(Duration::ZERO);
-                Ok(None)
-            }
-        }
+        self.committable(partitions, true).await
     }
 
     async fn commit_now(&mut self, offsets: Offsets) -> Result<(), ConnectError> {

@@ -1,6 +1,7 @@
 //! Simulations of the sink loop against an in-process Kafka: seeded faults, and an oracle that checks at every commit
 //! that nothing is committed which is not durable, and at the end that nothing was lost.
 
+mod commits;
 mod drained;
 mod refused;
 
@@ -45,6 +46,7 @@ struct Target {
     /// Read again from an offset at the next `pre_commit`; what is not durable is dropped.
     pre_commit_rewinds: Option<(TopicPartition, i64)>,
     rewound: Vec<(TopicPartition, i64)>,
+    failing_pre_commits: u32,
     /// Records that make the target refuse a batch whole.
     refused: BTreeSet<(TopicPartition, i64)>,
     /// A record whose parts are answered with retriable errors this many times once the batch was refused.
@@ -151,6 +153,11 @@ impl SinkTask for TestSink {
             handle.rewind(partition.clone(), offset);
             target.rewound.push((partition, offset));
             return Ok(Offsets::new());
+        }
+        if target.failing_pre_commits > 0 {
+            target.failing_pre_commits -= 1;
+            target.buffered.clear();
+            return Err(ConnectError::retriable("target is busy"));
         }
         if target.drain.is_none() {
             target.make_durable();

@@ -13,7 +13,7 @@ fn world(name: &str, count: usize, refused: &[i64], extra: &[(&str, &str)]) -> W
 
 const TOLERANT: [(&str, &str); 1] = [("errors.tolerance", "all")];
 
-fn metric(world: &World, name: &str) -> Option<u64> {
+pub(super) fn metric(world: &World, name: &str) -> Option<u64> {
     let text = world.metrics.render();
     let line = text.lines().find(|line| line.starts_with(&format!("kafka_connect_{name}{{")))?;
     line.rsplit(' ').next()?.parse().ok()
