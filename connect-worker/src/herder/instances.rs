@@ -75,7 +75,6 @@ impl Herder {
 
     pub(crate) fn on_connector_stopped(&mut self, name: &Arc<str>, run: u64, has_ended: bool) {
         if !has_ended {
-            self.abandoned += 1;
             tracing::error!(connector = %name, "connector did not stop in time and is abandoned");
         }
         let Some(live) = self.live.get_mut(name).filter(|live| live.connector.run == run) else { return };
@@ -199,7 +198,6 @@ impl Herder {
 
     pub(crate) fn on_task_stopped(&mut self, id: &TaskId, run: u64, has_ended: bool) {
         if !has_ended {
-            self.abandoned += 1;
             tracing::error!(connector = %id.connector, task = id.task, "task did not stop in time and is abandoned");
         }
         let Some(slot) = self.live.get_mut(&id.connector).and_then(|live| live.tasks.get_mut(&id.task))

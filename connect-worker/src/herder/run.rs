@@ -65,7 +65,7 @@ pub struct Ports {
 /// How the stop of a herder went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopReport {
-    /// Connectors and tasks that did not end in time.
+    /// Connectors and tasks that the stop found running and that did not end in time.
     pub abandoned: usize,
     /// Why the herder ended by itself, if it did.
     pub failure: Option<String>,
@@ -92,7 +92,6 @@ pub struct Herder {
     pub(crate) work: JoinSet<()>,
     pub(crate) stages: StageClock,
     pub(crate) told: watch::Sender<Told>,
-    pub(crate) abandoned: usize,
     /// The group; `None` in standalone mode.
     pub(crate) fleet: Option<Box<Fleet>>,
     /// Why the herder has to end by itself.
@@ -162,7 +161,6 @@ impl Herder {
             work: JoinSet::new(),
             stages,
             told,
-            abandoned: 0,
             fleet,
             failure: None,
             restarts: BTreeMap::new(),

@@ -32,17 +32,19 @@ impl Herder {
             farewell.spawn(departure);
         }
         let mut stops = self.stop_all();
+        let mut abandoned = 0;
         while let Some(stopped) = stops.join_next().await {
-            match stopped {
-                Ok((name, instance, has_ended)) => self.on_last_stop(&name, instance, has_ended),
-                Err(_) => self.abandoned += 1,
-            }
+            let has_ended = stopped.is_ok_and(|(name, instance, has_ended)| {
+                self.on_last_stop(&name, instance, has_ended);
+                has_ended
+            });
+            abandoned += usize::from(!has_ended);
         }
         while farewell.join_next().await.is_some() {}
         self.leave_group().await;
         self.work.shutdown().await;
         self.stages.complete();
-        StopReport { abandoned: self.abandoned, failure: self.failure }
+        StopReport { abandoned, failure: self.failure }
     }
 
     fn stop_all(&mut self) -> JoinSet<Stopped> {
@@ -67,9 +69,6 @@ impl Herder {
 
     /// Notes the end of a connector or task. In a group the others can see it.
     fn on_last_stop(&mut self, name: &Arc<str>, instance: Instance, has_ended: bool) {
-        if !has_ended {
-            self.abandoned += 1;
-        }
         if self.fleet.is_none() {
             return;
         }

@@ -174,7 +174,8 @@ async fn a_task_that_hangs_holds_up_neither_rounds_nor_answers() {
     }
     assert!(workers_of(&town.placed()).iter().any(|on| on.contains("w2")), "{:?}", town.placed());
     assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
-    assert_eq!((one.stop().await.abandoned, two.stop().await.abandoned), (2, 1));
+    // What was abandoned before is none of the stop.
+    assert_eq!((one.stop().await.abandoned, two.stop().await.abandoned), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
