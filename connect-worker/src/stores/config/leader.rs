@@ -36,24 +36,37 @@ pub(super) struct Leader {
     props: Props,
     producers: TransactionalProducers,
     producer: Option<Box<dyn TransactionalProducer>>,
+    /// Whether the last claim failed. The next write tries it again, so that no request is refused because of the pause
+    /// before the next claim: Kafka Connect takes no requests during that pause.
+    is_claim_due: bool,
 }
 
 impl Leader {
     pub(super) fn new(topic: &Arc<str>, props: &Props, producers: TransactionalProducers) -> Self {
-        Self { topic: Arc::clone(topic), props: without_foreign_keys(props), producers, producer: None }
+        Self {
+            topic: Arc::clone(topic),
+            props: without_foreign_keys(props),
+            producers,
+            producer: None,
+            is_claim_due: false,
+        }
     }
 
     /// Fences former leaders, unless the right to write was not lost since the last claim.
     pub(super) async fn claim(&mut self) -> Result<(), ConfigWriteError> {
+        self.claim_by(Instant::now() + CLAIM_TIMEOUT).await
+    }
+
+    async fn claim_by(&mut self, deadline: Instant) -> Result<(), ConfigWriteError> {
         if self.producer.is_some() {
             return Ok(());
         }
+        self.is_claim_due = true;
         let failed = |reason: String| {
             let context = "Unable to create and initialize producer for config topic";
             ConfigWriteError::Failed(ConnectError::fatal(context).because(ConnectError::fatal(reason)))
         };
         let producer = (self.producers)(&self.props).map_err(|error| failed(error.to_string()))?;
-        let deadline = Instant::now() + CLAIM_TIMEOUT;
         let mut silent_until = Instant::now() + CLAIM_SILENCE;
         loop {
             match producer.init().await {
@@ -72,6 +85,7 @@ impl Leader {
             }
         }
         self.producer = Some(producer);
+        self.is_claim_due = false;
         Ok(())
     }
 
@@ -81,8 +95,13 @@ impl Leader {
         entries: &[Entry],
         deadline: Instant,
     ) -> Result<(), ConfigWriteError> {
+        let unclaimed = || ConnectError::fatal(UNCLAIMED);
+        if self.is_claim_due {
+            let claimed = self.claim_by(deadline).await;
+            claimed.map_err(|error| ConfigWriteError::Fenced(unclaimed().because(error.into_error())))?;
+        }
         let Some(producer) = self.producer.take() else {
-            return Err(ConfigWriteError::Fenced(ConnectError::fatal(UNCLAIMED)));
+            return Err(ConfigWriteError::Fenced(unclaimed()));
         };
         // A step that hangs is left behind with its producer.
         let written = timeout_at(deadline, transaction(&*producer, &self.topic, entries)).await;
@@ -216,6 +235,20 @@ mod tests {
         let text = String::from_utf8(page.0.lock().expect("unpoisoned").clone()).expect("text");
         let told = text.lines().filter(|line| line.contains("WARN") && line.contains("__transaction_state"));
         (is_claimed, told.filter(|line| line.contains("nobody answers")).count())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_tries_a_claim_that_failed_again_and_only_such_a_one() {
+        let attempts = Mutex::new(vec![1, 1000, 1000]);
+        let next = move || attempts.lock().expect("unpoisoned").pop().expect("no more claims");
+        let producers: TransactionalProducers = Arc::new(move |_| Ok(Box::new(Slow(Mutex::new(next())))));
+        let mut leader = Leader::new(&"configs".into(), &Props::new(), producers);
+        let write = async |leader: &mut Leader| leader.write(&[], Instant::now() + CLAIM_TIMEOUT).await;
+        let is_fenced = |written| matches!(written, Err(ConfigWriteError::Fenced(_)));
+        assert!(is_fenced(write(&mut leader).await), "nobody asked it to lead");
+        assert!(leader.claim().await.is_err());
+        assert!(is_fenced(write(&mut leader).await), "the second claim fails as well");
+        assert!(write(&mut leader).await.is_ok(), "the third one works");
     }
 
     #[tokio::test(start_paused = true)]

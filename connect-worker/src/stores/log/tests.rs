@@ -256,6 +256,16 @@ async fn config_topic_with_several_partitions_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn wrong_policy_is_refused_also_when_the_broker_learns_of_the_topic_a_moment_later() {
+    let lab = Lab::start().await;
+    lab.create(1, "delete").await;
+    lab.broker.faults().fail(ApiKey::DescribeConfigs, ResponseError::UnknownTopicOrPartition, 3);
+    let error = lab.refusal(lab.settings(1)).await;
+    assert!(error.contains("'cleanup.policy=delete'"), "{error}");
+    assert_eq!(lab.broker.faults().injected(ApiKey::DescribeConfigs), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn settings_that_cannot_be_seen_and_creation_that_is_refused_do_not_matter_if_the_topic_is_there() {
     let lab = Lab::start().await;
     lab.create(1, "compact").await;

@@ -23,10 +23,10 @@ pub(super) async fn prepare(settings: &LogSettings) -> Result<i32, KafkaError> {
     if let Some(spec) = &settings.spec {
         match create(&admin, &settings.topic, spec).await? {
             Creation::Created => {}
-            Creation::Existed => check_policy(&admin, &settings.topic, spec).await?,
+            Creation::Existed => check_policy(&admin, &settings.topic, spec, Existence::Certain).await?,
             Creation::Refused(error) => {
                 // It may be there nevertheless, or the broker creates it (`TopicAdmin.createOrFindTopics`).
-                check_policy(&admin, &settings.topic, spec).await?;
+                check_policy(&admin, &settings.topic, spec, Existence::Unknown).await?;
                 absence = Some(Absence::Refused(error));
             }
         }
@@ -84,8 +84,30 @@ async fn create(admin: &Admin, topic: &str, spec: &TopicSpec) -> Result<Creation
     }
 }
 
-async fn check_policy(admin: &Admin, topic: &str, spec: &TopicSpec) -> Result<(), KafkaError> {
-    let configs = match admin.topic_configs(topic).await {
+/// What is known of a topic before its settings are looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Existence {
+    /// The controller said so. A broker may learn of it a little later, and until then denies it.
+    Certain,
+    Unknown,
+}
+
+async fn check_policy(
+    admin: &Admin,
+    topic: &str,
+    spec: &TopicSpec,
+    existence: Existence,
+) -> Result<(), KafkaError> {
+    let deadline = Instant::now() + METADATA_TIMEOUT;
+    let found = loop {
+        match admin.topic_configs(topic).await {
+            Ok(None) if existence == Existence::Certain && Instant::now() < deadline => {
+                tokio::time::sleep(METADATA_RETRY).await;
+            }
+            found => break found,
+        }
+    };
+    let configs = match found {
         Ok(Some(configs)) => configs,
         Ok(None) => return Ok(()),
         Err(error @ AdminError::Authentication { .. }) => return Err(fatal(error)),
