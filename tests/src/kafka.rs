@@ -48,8 +48,11 @@ impl Kafka {
     }
 
     fn start_in(folder: PathBuf, owned: Option<TempDir>) -> Self {
+        let is_shared = owned.is_none();
         let mut kafka = Self { process: None, port: free_port(), folder, _owned: owned };
-        kafka.write_properties(free_port());
+        // A broker that is killed comes back only once its session is over.
+        let session = if is_shared { "broker.session.timeout.ms=120000\n" } else { "" };
+        kafka.write_properties(free_port(), session);
         kafka.format();
         kafka.restart();
         kafka
@@ -111,7 +114,7 @@ impl Kafka {
         self.folder.join("server.properties")
     }
 
-    fn write_properties(&self, controller_port: u16) {
+    fn write_properties(&self, controller_port: u16, session: &str) {
         let (port, data) = (self.port, self.folder.join("data"));
         let text = format!(
             "process.roles=broker,controller\n\
@@ -130,7 +133,7 @@ impl Kafka {
              share.coordinator.state.topic.replication.factor=1\n\
              share.coordinator.state.topic.min.isr=1\n\
              group.initial.rebalance.delay.ms=0\n\
-             group.min.session.timeout.ms=1000\n",
+             group.min.session.timeout.ms=1000\n{session}",
             data = data.display()
         );
         fs::write(self.properties(), text).expect("a property file is written");
@@ -235,10 +238,11 @@ impl KafkaClient {
         }
     }
 
-    /// Creates a topic.
+    /// Creates a topic with as many replicas as the broker gives by itself.
     pub async fn create_topic(&self, topic: &str, partitions: i32) {
-        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-        let made = self.admin.create_topics(&[new], &AdminOptions::new()).await.expect("the broker answers");
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+        let options = AdminOptions::new().request_timeout(Some(wait::LIMIT));
+        let made = self.admin.create_topics(&[new], &options).await.expect("the broker answers");
         assert!(made.iter().all(Result::is_ok), "creating topic {topic}: {made:?}");
     }
 
@@ -294,8 +298,12 @@ impl KafkaClient {
     /// Returns the offset after the last record of each partition.
     pub fn end_offsets(&self, topic: &str, partitions: i32) -> Vec<i64> {
         let consumer = self.consumer("end-offsets");
+        // A partition that was just made may not have its leader yet.
         let end = |partition| {
-            consumer.fetch_watermarks(topic, partition, wait::LIMIT).expect("the broker answers").1
+            wait::until_blocking("the end of a partition", wait::LIMIT, || {
+                consumer.fetch_watermarks(topic, partition, wait::LIMIT)
+            })
+            .1
         };
         (0..partitions).map(end).collect()
     }

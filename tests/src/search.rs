@@ -136,16 +136,22 @@ impl SearchServer {
     }
 
     /// Returns the documents of an index or data stream by their ids; none where it does not exist.
+    ///
+    /// # Panics
+    /// When not all of its shards answer.
     pub async fn documents(&self, index: &str) -> BTreeMap<String, Value> {
-        self.call("POST", &format!("/{index}/_refresh"), None).await;
+        if self.count(index).await == 0 {
+            return BTreeMap::new();
+        }
         let mut found = BTreeMap::new();
         let first = json!({ "size": PAGE, "sort": ["_doc"] });
-        let (_, mut page) = self.call("POST", &format!("/{index}/_search?scroll=1m"), Some(&first)).await;
+        let mut page = self.done("POST", &format!("/{index}/_search?scroll=1m"), Some(&first)).await;
         while let Some(hits) = page["hits"]["hits"].as_array().filter(|hits| !hits.is_empty()) {
             for hit in hits {
                 let id = hit["_id"].as_str().expect("documents have ids").to_owned();
                 found.insert(id, hit["_source"].clone());
             }
+            assert_eq!(page["_shards"]["failed"], 0, "{index}");
             let next = json!({ "scroll": "1m", "scroll_id": page["_scroll_id"] });
             page = self.done("POST", "/_search/scroll", Some(&next)).await;
         }

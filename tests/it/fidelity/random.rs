@@ -377,7 +377,8 @@ impl Maker {
             let place = self.rng.usize(0..=bytes.len());
             match self.rng.u32(0..5) {
                 0 => bytes.truncate(place),
-                1 => bytes.insert(place, self.rng.u8(..)),
+                // `padded-names`: 0xff may pass for nothing in the JVM.
+                1 => bytes.insert(place, self.rng.u8(..0xff)),
                 2 => bytes.insert(place, self.pick(b"{}[]\",:0123456789-+.eEtfn \\u")),
                 3 if place < bytes.len() => bytes[place] = self.pick(b"{}[]\",:0123456789-+.eEtfn \\u"),
                 _ if place < bytes.len() => {
