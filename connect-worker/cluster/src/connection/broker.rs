@@ -70,7 +70,8 @@ impl BrokerConnection {
             sasl: settings.security.sasl.clone(),
             login_due: None,
         };
-        connection.negotiate().await?;
+        // The system of a broker that hangs still accepts connections, so only its first answer proves that it is there.
+        connection.negotiate(settings.setup_timeout.min(settings.request_timeout)).await?;
         connection.log_in().await?;
         Ok(connection)
     }
@@ -142,15 +143,15 @@ impl BrokerConnection {
         decode::<R>(body, version).map_err(|cause| self.nonsense(&cause))
     }
 
-    async fn negotiate(&mut self) -> Result<(), ConnectionError> {
+    async fn negotiate(&mut self, limit: Duration) -> Result<(), ConnectionError> {
         let request = ApiVersionsRequest::default()
             .with_client_software_name(StrBytes::from_static_str("sluice"))
             .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
         let mut version = API_VERSIONS;
-        let mut body = self.exchange(&request, version, self.request_timeout).await?;
+        let mut body = self.exchange(&request, version, limit).await?;
         if body.get(..2) == Some(UNSUPPORTED_VERSION.to_be_bytes().as_slice()) {
             version = 0;
-            body = self.exchange(&ApiVersionsRequest::default(), version, self.request_timeout).await?;
+            body = self.exchange(&ApiVersionsRequest::default(), version, limit).await?;
         }
         let answer: ApiVersionsResponse =
             decode::<ApiVersionsRequest>(body, version).map_err(|cause| self.nonsense(&cause))?;
@@ -344,5 +345,33 @@ fn foreign(head: [u8; 4]) -> RoundTrip {
             ErrorKind::Protocol,
             format!("the answer's size {} is out of range; is it a Kafka broker?", i32::from_be_bytes(head)),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far longer than the limit that is tested, far shorter than the one that must not count.
+    const PATIENCE: Duration = Duration::from_secs(100);
+
+    #[tokio::test]
+    async fn broker_that_hangs_is_given_up_as_early_as_one_that_cannot_be_reached() {
+        // Nobody accepts, but the system completes the connection, as it does for a frozen process.
+        let frozen = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = frozen.local_addr().expect("an address").port();
+        let pairs = [
+            ("bootstrap.servers", format!("127.0.0.1:{port}")),
+            ("socket.connection.setup.timeout.ms", "200".to_owned()),
+            ("request.timeout.ms", "3600000".to_owned()),
+        ];
+        let props = pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let settings = ConnectionSettings::from_props(&props).expect("valid");
+        let opened = timeout(PATIENCE, BrokerConnection::open(&settings.bootstrap[0], &settings)).await;
+        let error = opened.expect("given up in time").expect_err("nobody answers");
+        assert_eq!(
+            (error.kind(), error.to_string()),
+            (ErrorKind::Timeout, format!("waiting for `127.0.0.1:{port}`: no answer within 200 ms"))
+        );
     }
 }

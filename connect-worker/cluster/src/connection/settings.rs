@@ -23,7 +23,8 @@ pub struct ConnectionSettings {
     pub retry_backoff: Duration,
     /// `retry.backoff.max.ms`, 1 s.
     pub retry_backoff_max: Duration,
-    /// `socket.connection.setup.timeout.ms`, 10 s: for one address of one host, TLS and login apart.
+    /// `socket.connection.setup.timeout.ms`, 10 s: for one address of one host, then for TLS, then for the broker's
+    /// first answer.
     pub setup_timeout: Duration,
     pub(crate) security: Security,
 }
