@@ -2,14 +2,16 @@
 //! kept from writing (KIP-618). The leader does it, once for all tasks of a connector.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use connect_core::async_trait;
 use connect_core::error::ConnectError;
 use connect_core::task::TaskId;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
 
 use crate::herder::command::Reply;
-use crate::herder::error::HerderError;
+use crate::herder::error::{HerderError, HerderErrorKind};
 use crate::herder::fleet::message::{FleetMessage, Purpose, Then};
 use crate::herder::fleet::requests::read;
 use crate::herder::info::{ConnectorType, OffsetRequest};
@@ -19,8 +21,14 @@ use crate::herder::work::Message;
 use crate::stores::config::ConfigRecord;
 use crate::task::{SourceFencing, TargetState};
 
+const UNFENCED: &str = "Failed to perform zombie fencing";
 const OVERTAKEN: &str = "Failed to complete zombie fencing because a new set of task configs was generated";
+const UNSTARTED: &str = "Cannot start source task";
 const OFFSETS: &str = "Failed to perform zombie fencing for source connector prior to modifying offsets";
+
+/// How long a task asks whether it may write before it fails: longer than an outage that a cluster gets over by itself.
+const PATIENCE: Duration = Duration::from_secs(120);
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// One round for a connector.
 pub(crate) struct FencingRound {
@@ -141,7 +149,7 @@ impl Herder {
             Ok(()) => self.read_to_end(Then::NoteFencing { name: Arc::clone(name) }),
             Err(error) => {
                 tracing::error!(connector = %name, error = %error.trace().trim_end(), "fencing producers");
-                let refused = HerderError::internal("Failed to perform zombie fencing");
+                let refused = HerderError::internal(UNFENCED);
                 self.finish_fencing(name, &Err(refused));
             }
         }
@@ -222,10 +230,7 @@ impl Herder {
         reply: Reply<()>,
         outcome: Result<i64, ConnectError>,
     ) {
-        let starting = format!(
-            "Cannot start source task {}-{} with exactly-once support enabled",
-            id.connector, id.task
-        );
+        let starting = format!("{UNSTARTED} {}-{} with exactly-once support enabled", id.connector, id.task);
         let is_held = self.fleet.as_ref().is_some_and(|fleet| fleet.held.tasks.contains(id));
         let refused = |why: &str| Err(HerderError::internal(format!("{starting} {why}")));
         let answer = read(outcome).and_then(|()| {
@@ -247,12 +252,37 @@ pub(crate) struct FencingDoor {
 }
 
 impl FencingDoor {
-    async fn ask(&self, ask: impl FnOnce(Reply<()>) -> FleetMessage) -> Result<(), ConnectError> {
-        let (reply, answer) = oneshot::channel();
-        let gone = || ConnectError::fatal("Worker is shutting down");
-        self.messages.send(Message::Fleet(ask(reply))).map_err(|_| gone())?;
-        let answer = answer.await.map_err(|_| gone())?;
-        answer.map_err(|error| ConnectError::fatal(error.message))
+    /// Asks until there is an answer that stays. A task that starts while the leader or the config topic moves to
+    /// another place would fail otherwise, and stay failed when everything is well again.
+    async fn ask(&self, ask: impl Fn(Reply<()>) -> FleetMessage) -> Result<(), ConnectError> {
+        let start = Instant::now();
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let gone = || ConnectError::fatal("Worker is shutting down");
+            self.messages.send(Message::Fleet(ask(reply))).map_err(|_| gone())?;
+            match answer.await.map_err(|_| gone())? {
+                Err(error) if may_pass(&error) && start.elapsed() < PATIENCE => {
+                    tracing::warn!(%error, "a source task cannot make sure that it may write; asking again");
+                    sleep(ASK_AGAIN).await;
+                }
+                answer => return answer.map_err(|error| ConnectError::fatal(error.message)),
+            }
+        }
+    }
+}
+
+/// Returns whether the same question can be answered otherwise a moment later.
+fn may_pass(error: &HerderError) -> bool {
+    match error.kind {
+        HerderErrorKind::Conflict
+        | HerderErrorKind::Elsewhere
+        | HerderErrorKind::RebalanceNeeded
+        | HerderErrorKind::Unavailable => true,
+        HerderErrorKind::BadRequest | HerderErrorKind::Forbidden | HerderErrorKind::NotFound => false,
+        // Whoever fences has tried again already; and a task that is not to start is replaced or told to stop.
+        HerderErrorKind::Internal => {
+            ![UNFENCED, UNSTARTED].iter().any(|text| error.message.starts_with(text))
+        }
     }
 }
 
@@ -284,6 +314,56 @@ mod tests {
         ];
         for (legacy, count, expected) in cases {
             assert_eq!(need(&legacy, count), expected, "{legacy:?} {count}");
+        }
+    }
+
+    /// Asks for fencing where each question gets the next of `answers`; returns the outcome and how many are left.
+    async fn asked(answers: Vec<HerderError>) -> (Result<(), String>, usize) {
+        let (messages, mut inbox) = mpsc::unbounded_channel();
+        let mut answers = answers.into_iter();
+        let herder = async {
+            while let Some(message) = inbox.recv().await {
+                let Message::Fleet(FleetMessage::FenceWanted { reply, .. }) = message else {
+                    panic!("only fencing is asked for")
+                };
+                reply.send(answers.next().map_or(Ok(()), Err)).expect("the task waits");
+            }
+        };
+        let asking = async {
+            let outcome = FencingDoor { messages }.fence(&Arc::from("c")).await;
+            outcome.map_err(|error| error.to_string())
+        };
+        let (outcome, ()) = tokio::join!(asking, herder);
+        (outcome, answers.count())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn task_that_starts_while_leader_or_config_topic_moves_asks_until_it_is_answered() {
+        let passing = vec![
+            HerderError::internal("Failed to read to end of config topic: took too long"),
+            HerderError::internal("IO Error trying to forward REST request: Connection refused"),
+            HerderError::elsewhere("asking the leader for fencing: no leader is known", None),
+            HerderError::conflict(OVERTAKEN),
+        ];
+        assert_eq!(asked(passing).await, (Ok(()), 0));
+        let lasting = vec![HerderError::internal("nobody answers"); 10_000];
+        let (outcome, left) = asked(lasting).await;
+        assert!(outcome.is_err_and(|text| text == "nobody answers") && left > 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusal_that_stays_fails_the_task_at_once() {
+        let refusals = [
+            HerderError::internal(UNFENCED),
+            HerderError::internal(format!(
+                "{UNSTARTED} c-0 because newer task configurations were generated"
+            )),
+            HerderError::not_found("Connector c not found"),
+            HerderError::forbidden("Invalid internal request signature"),
+        ];
+        for refusal in refusals {
+            let text = refusal.message.clone();
+            assert_eq!(asked(vec![refusal]).await, (Err(text), 0));
         }
     }
 }

@@ -41,7 +41,7 @@ impl ExactlyOnceLoop {
         let Some(fenced) = parts.control.unless_stopped(mode.fencing.fence(&id.connector)).await else {
             return Ok(());
         };
-        fenced?;
+        fenced.inspect_err(|error| parts.log_failure(error))?;
         let producer = (parts.services.producers)(&client).map_err(|error| {
             ConnectError::fatal("creating the transactional producer of the task").because(error)
         })?;
@@ -49,7 +49,7 @@ impl ExactlyOnceLoop {
             Ok(Some(stores)) => stores,
             ended => {
                 producer.close().await;
-                return ended.map(drop);
+                return ended.map(drop).inspect_err(|error| parts.log_failure(error));
             }
         };
         let flush_timeout = worker.offset_flush_timeout;
