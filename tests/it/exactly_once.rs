@@ -141,7 +141,7 @@ impl OffsetStore for Committed {
 }
 
 /// Reads the committed records of a topic's only partition: keys and values.
-async fn committed(bootstrap: &str, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) async fn committed(bootstrap: &str, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
     let read = move || {
         let consumer: BaseConsumer = ClientConfig::new()

@@ -4,6 +4,7 @@ mod admin;
 mod broker_probe;
 mod chaos;
 mod config_topic;
+mod coordinator_moves;
 mod docs;
 mod elasticsearch;
 mod elasticsearch_example;

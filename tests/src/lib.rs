@@ -10,6 +10,7 @@ pub mod golden;
 pub mod group;
 pub mod jvm_connect;
 pub mod kafka;
+pub mod kafka_cluster;
 pub mod oracle;
 pub mod process;
 pub mod registry;
