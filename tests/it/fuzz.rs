@@ -3,35 +3,17 @@
 //!
 //! `FUZZ_SEED` repeats a run, which prints its seed; `FUZZ_CASES` lengthens it.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
+use connect_core::testkit::{damaged, fuzz_settings};
 use connect_tests::{
     kafka,
     sluice::{Setup, program},
 };
-use fastrand::Rng;
 
-const CASES: u64 = 120;
+const CASES: usize = 120;
 /// Memory that the worker may hold afterwards, far more than it needs.
 const MEMORY_KIB: u64 = 256 * 1024;
-const PIECES: [&str; 16] = [
-    "{",
-    "}",
-    "[",
-    "]",
-    "\"",
-    ":",
-    ",",
-    "\\",
-    "\\u12",
-    "\n",
-    "=",
-    "#",
-    "null",
-    "1e999999999",
-    "\u{0}",
-    "${env:HOME}",
-];
 const BODIES: [(&str, &str, &str); 7] = [
     (
         "POST",
@@ -56,50 +38,14 @@ const BODIES: [(&str, &str, &str); 7] = [
 const FILE: &str = "name=fuzz\nconnector.class=FileStreamSink\ntopics=a,\\\n  b\nfile=out\\u0041\n# comment\n\
                     transforms=x\ntransforms.x.type=org.apache.kafka.connect.transforms.HoistField$Value\n";
 
-fn settings() -> (Rng, u64) {
-    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
-    let seed = number("FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..));
-    print_seed(seed);
-    (Rng::with_seed(seed), number("FUZZ_CASES").unwrap_or(CASES))
-}
-
-#[expect(clippy::print_stderr, reason = "whoever repeats a run needs it")]
-fn print_seed(seed: u64) {
-    eprintln!("FUZZ_SEED={seed}");
-}
-
-/// Cuts, repeats, removes and inserts.
-fn damaged(rng: &mut Rng, text: &str) -> Vec<u8> {
-    let mut bytes = text.as_bytes().to_vec();
-    for _ in 0..rng.u32(1..4) {
-        let place = rng.usize(0..=bytes.len());
-        match rng.u32(0..6) {
-            0 => bytes.truncate(place),
-            1 => bytes.insert(place, rng.u8(..)),
-            2 if place < bytes.len() => drop(bytes.remove(place)),
-            3 => {
-                let piece =
-                    PIECES[rng.usize(0..PIECES.len())].repeat(if rng.u32(0..20) == 0 { 20_000 } else { 1 });
-                bytes.splice(place..place, piece.bytes());
-            }
-            4 => {
-                let tail = bytes[place..].to_vec();
-                bytes.extend(tail);
-            }
-            _ => bytes.rotate_left(place),
-        }
-    }
-    bytes
-}
-
 #[tokio::test]
 async fn damaged_rest_bodies_are_answered_and_leave_the_worker_whole() {
-    let (mut rng, cases) = settings();
+    let (mut rng, cases) = fuzz_settings("REST", CASES);
     let worker = Setup::new(&kafka::shared().bootstrap()).start().await;
     let client = reqwest::Client::new();
     for _ in 0..cases * 5 {
         let (method, path, body) = BODIES[rng.usize(0..BODIES.len())];
-        let body = damaged(&mut rng, body);
+        let body = damaged(&mut rng, body.as_bytes(), 0);
         let call = client.request(method.parse().expect("a method"), format!("{}{path}", worker.url()));
         let call = call.header("content-type", "application/json").body(body.clone());
         let shown = String::from_utf8_lossy(&body[..body.len().min(500)]).into_owned();
@@ -124,7 +70,7 @@ async fn damaged_rest_bodies_are_answered_and_leave_the_worker_whole() {
 
 #[test]
 fn damaged_files_are_read_or_refused() {
-    let (mut rng, cases) = settings();
+    let (mut rng, cases) = fuzz_settings("files", CASES);
     let folder = tempfile::tempdir().expect("a temporary folder is made");
     let json = r#"{"name":"fuzz","config":{"connector.class":"FileStreamSink","topics":"t","tasks.max":2}}"#;
     let yaml = "name: fuzz\nconnector.class: FileStreamSink\ntopics: &t [a]\nfile: *t\n";
@@ -139,7 +85,7 @@ fn damaged_files_are_read_or_refused() {
         ];
         let (command, name, text) = files[rng.usize(0..files.len())];
         let path = folder.path().join(name);
-        let content = damaged(&mut rng, text);
+        let content = damaged(&mut rng, text.as_bytes(), 0);
         fs::write(&path, &content).expect("a file is written");
         check(command, &path, &content);
     }

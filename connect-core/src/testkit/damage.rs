@@ -6,8 +6,8 @@ use fastrand::Rng;
 
 /// The longest input.
 const MAX_BYTES: usize = 64 * 1024;
-/// What is put in, once or very often: brackets, long numbers, lengths that no input has.
-const PIECES: [&[u8]; 24] = [
+/// What is put in, once or very often: brackets, long numbers, marks of text formats, lengths that no input has.
+const PIECES: [&[u8]; 32] = [
     b"{",
     b"}",
     b"[",
@@ -18,9 +18,17 @@ const PIECES: [&[u8]; 24] = [
     b"{\"a\":{}},",
     b"\"",
     b"\\u0000",
+    b"\\u12",
     b"\\",
+    b":",
+    b",",
     b"0,",
+    b"null",
     b"null,",
+    b"\n",
+    b"=",
+    b"#",
+    b"${env:HOME}",
     b"-1e999999999",
     b"1e-2147483647",
     b"99999999999999999999999999999999",
@@ -52,16 +60,17 @@ fn print_seed(target: &str, seed: u64) {
     eprintln!("{target}: FUZZ_SEED={seed}");
 }
 
-/// Returns a sample that was cut, repeated, changed and added to, behind its first `kept` bytes.
+/// Returns a sample that was cut, repeated, changed, taken from and added to, behind its first `kept` bytes.
 pub fn damaged(rng: &mut Rng, sample: &[u8], kept: usize) -> Vec<u8> {
     let mut bytes = sample.to_vec();
     for _ in 0..rng.u32(1..4) {
         let place = rng.usize(kept.min(bytes.len())..=bytes.len());
-        match rng.u32(0..6) {
+        match rng.u32(0..7) {
             0 => bytes.truncate(place),
             1 => bytes.insert(place, rng.u8(..)),
             2 if place < bytes.len() => bytes[place] = rng.u8(..),
-            3 | 4 => {
+            3 if place < bytes.len() => drop(bytes.remove(place)),
+            4 | 5 => {
                 let often = [1, 1, 2, 50, 5_000][rng.usize(0..5)];
                 bytes.splice(place..place, PIECES[rng.usize(0..PIECES.len())].repeat(often));
             }
