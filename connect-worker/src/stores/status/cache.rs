@@ -181,7 +181,11 @@ impl StatusCache {
             (StatusKey::Connector(connector), Some(status)) => {
                 let id = self.number();
                 let entry = self.connectors.entry(connector);
-                entry.or_insert_with(|| Entry { id, ..Entry::default() }).status = Some(status);
+                let entry = entry.or_insert_with(|| Entry { id, ..Entry::default() });
+                // A broker that hung may store the old owner's last word long after the first of the new one.
+                if status.state != RunState::Unassigned || entry.is_safe(&status) {
+                    entry.status = Some(status);
+                }
             }
             (StatusKey::Connector(connector), None) => {
                 self.connectors.remove(&connector);

@@ -51,6 +51,27 @@ fn last_words_of_an_old_owner_do_not_overwrite_a_newer_one() {
 }
 
 #[test]
+fn last_word_of_a_connectors_old_owner_that_is_stored_late_changes_nothing() {
+    for (worker, generation, expected) in [
+        ("a", 1, RunState::Running),
+        ("a", 2, RunState::Unassigned),
+        ("a", 3, RunState::Unassigned),
+        // Whoever owns it may say that it stops, in whatever generation.
+        ("b", 1, RunState::Unassigned),
+    ] {
+        let mut cache = StatusCache::default();
+        for (state, worker, generation) in
+            [(RunState::Running, "b", 2), (RunState::Unassigned, worker, generation)]
+        {
+            let value = encode_status(&status(state, worker, generation));
+            cache.read(b"status-connector-c", Some(&value));
+        }
+        let seen = cache.connector("c").map(|status| status.state);
+        assert_eq!(seen, Some(expected), "{worker} {generation}");
+    }
+}
+
+#[test]
 fn unassigned_tasks_that_run_in_a_generation_not_older_stay_running() {
     for (generation, expected) in [(1, RunState::Running), (2, RunState::Running), (3, RunState::Unassigned)]
     {
@@ -63,9 +84,6 @@ fn unassigned_tasks_that_run_in_a_generation_not_older_stay_running() {
     read_task(&mut cache, RunState::Failed, "a", 2);
     read_task(&mut cache, RunState::Unassigned, "b", 1);
     assert_eq!(cache.tasks("c")[0].1.state, RunState::Unassigned, "only what runs is kept");
-    cache.read(b"status-connector-c", Some(&encode_status(&status(RunState::Running, "a", 2))));
-    cache.read(b"status-connector-c", Some(&encode_status(&status(RunState::Unassigned, "b", 1))));
-    assert_eq!(cache.connector("c"), Some(status(RunState::Unassigned, "b", 1)), "only tasks are kept");
 }
 
 #[test]
@@ -211,7 +229,14 @@ fn fold(log: &[(bool, Option<Status>)]) -> (Option<Status>, Option<Status>) {
     let (mut connector, mut task) = (None::<Status>, None::<Status>);
     for (is_connector, status) in log {
         if *is_connector {
-            connector.clone_from(status);
+            let is_late = connector.as_ref().zip(status.as_ref()).is_some_and(|(known, status)| {
+                status.state == RunState::Unassigned
+                    && status.worker_id != known.worker_id
+                    && status.generation < known.generation
+            });
+            if !is_late {
+                connector.clone_from(status);
+            }
             if status.is_none() {
                 task = None;
             }
