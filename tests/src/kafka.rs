@@ -115,6 +115,7 @@ impl Kafka {
     }
 
     fn write_properties(&self, controller_port: u16, session: &str) {
+        // Tests produce records of any time, which retention by age would delete.
         let (port, data) = (self.port, self.folder.join("data"));
         let text = format!(
             "process.roles=broker,controller\n\
@@ -133,6 +134,7 @@ impl Kafka {
              share.coordinator.state.topic.replication.factor=1\n\
              share.coordinator.state.topic.min.isr=1\n\
              group.initial.rebalance.delay.ms=0\n\
+             log.retention.ms=-1\n\
              group.min.session.timeout.ms=1000\n{session}",
             data = data.display()
         );

@@ -168,6 +168,7 @@ fn properties(id: usize, data: &Path, port: u16, controller: u16, voters: &str) 
          share.coordinator.state.topic.replication.factor=3\n\
          share.coordinator.state.topic.min.isr=2\n\
          group.initial.rebalance.delay.ms=0\n\
+         log.retention.ms=-1\n\
          group.min.session.timeout.ms=1000\n",
         data = data.display()
     )

@@ -183,6 +183,7 @@ fn server_properties(folder: &Path, ports: [u16; 5], controller: u16) -> String 
          transaction.state.log.replication.factor=1\n\
          transaction.state.log.min.isr=1\n\
          group.initial.rebalance.delay.ms=0\n\
+         log.retention.ms=-1\n\
          group.min.session.timeout.ms=1000\n\
          broker.session.timeout.ms=120000\n\
          listener.name.login.connections.max.reauth.ms={}\n",
