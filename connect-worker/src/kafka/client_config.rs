@@ -47,6 +47,8 @@ const RENAMED: &[(&str, &str)] = &[
     ("send.buffer.bytes", "socket.send.buffer.bytes"),
     ("max.request.size", "message.max.bytes"),
     ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+    // librdkafka's own key of the Java name is how long it believes what it read.
+    ("metadata.max.age.ms", "topic.metadata.refresh.interval.ms"),
 ];
 
 /// Java keys that have no counterpart and need none: librdkafka works without them, or Sluice does it itself.
@@ -165,7 +167,7 @@ pub fn without_foreign_keys(props: &Props) -> Props {
     let is_own = |key: &str, value: &str| {
         let renamed = RENAMED.iter().any(|(java, _)| *java == key);
         let is_javas = renamed || security::owns(key) || WITHOUT_COUNTERPART.contains(&key);
-        is_javas || TRANSLATED.contains(&key) || is_known(key, value)
+        is_javas || TRANSLATED.contains(&key) || !matches!(fit(key, value), Fit::Unknown)
     };
     let own = props.iter().filter(|(key, value)| is_own(key, value.trim()));
     own.map(|(key, value)| (key.clone(), value.clone())).collect()
@@ -205,10 +207,18 @@ fn translate(kind: ClientKind, key: &str, value: &str, config: &mut ClientConfig
         }
         _ => {
             let renamed = RENAMED.iter().find(|(java, _)| *java == key).map_or(key, |(_, native)| *native);
-            if is_known(renamed, value) {
-                config.set(renamed, value);
-            } else if !kind.inherits_foreign_keys() {
-                warn_once(kind, key);
+            match fit(renamed, value) {
+                Fit::AsItIs => {
+                    config.set(renamed, value);
+                }
+                Fit::Limited(nearest) => {
+                    warn_once(kind, key, &format!("client setting is limited to {nearest} by librdkafka"));
+                    config.set(renamed, nearest);
+                }
+                Fit::Unknown if kind.inherits_foreign_keys() => {}
+                Fit::Unknown => {
+                    warn_once(kind, key, "client setting has no counterpart in librdkafka and is not used");
+                }
             }
         }
     }
@@ -236,20 +246,37 @@ fn assignors(value: &str) -> Result<String, KafkaError> {
     Ok(names.join(","))
 }
 
-/// Whether librdkafka has the key; a known key with a bad value counts, so that the client reports it.
-fn is_known(key: &str, value: &str) -> bool {
-    let mut probe = ClientConfig::new();
-    probe.set(key, value);
-    match probe.create_native_config() {
-        Ok(_) => true,
-        Err(error) => !error.to_string().contains("No such configuration property"),
-    }
+/// What librdkafka makes of a setting.
+enum Fit {
+    /// It takes it; or it has the key and refuses the value, so that the client reports it.
+    AsItIs,
+    /// The number is outside its range, which the Java client's is not: this is the nearest it takes.
+    Limited(String),
+    /// It does not have the key.
+    Unknown,
 }
 
-fn warn_once(kind: ClientKind, key: &str) {
+fn fit(key: &str, value: &str) -> Fit {
+    let mut probe = ClientConfig::new();
+    probe.set(key, value);
+    let Err(error) = probe.create_native_config() else { return Fit::AsItIs };
+    let text = error.to_string();
+    if text.contains("No such configuration property") {
+        return Fit::Unknown;
+    }
+    let range = text.split_once("is outside allowed range ").and_then(|(_, range)| range.split_once(".."));
+    let nearest = range.and_then(|(least, rest)| {
+        let most = rest.split(|character: char| !character.is_ascii_digit()).next()?;
+        let (least, most) = (least.parse::<i64>().ok()?, most.parse::<i64>().ok()?);
+        Some(value.parse::<i64>().ok()?.clamp(least, most).to_string())
+    });
+    nearest.map_or(Fit::AsItIs, Fit::Limited)
+}
+
+fn warn_once(kind: ClientKind, key: &str, what: &str) {
     static SEEN: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
     if SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned()) {
-        tracing::warn!(?kind, key, "client setting has no counterpart in librdkafka and is not used");
+        tracing::warn!(?kind, key, "{what}");
     }
 }
 
@@ -284,6 +311,22 @@ mod tests {
         assert_eq!(read("isolation.level"), Some("read_uncommitted"));
         assert_eq!(read("max.poll.records"), None);
         assert!(config.create_native_config().is_ok());
+    }
+
+    #[test]
+    fn numbers_that_only_the_java_client_takes_are_limited_and_others_reported() {
+        let given = props(&[
+            ("max.poll.interval.ms", "2147483647"),
+            ("metadata.max.age.ms", "86400000"),
+            ("session.timeout.ms", "0"),
+        ]);
+        let config = to_librdkafka(ClientKind::Consumer, &given).expect("translated");
+        assert_eq!(config.get("max.poll.interval.ms"), Some("86400000"));
+        assert_eq!(config.get("topic.metadata.refresh.interval.ms"), Some("3600000"));
+        assert_eq!(config.get("session.timeout.ms"), Some("1"));
+        assert!(config.create_native_config().is_ok());
+        let config = to_librdkafka(ClientKind::Consumer, &props(&[("session.timeout.ms", "soon")]));
+        assert!(config.expect("translated").create_native_config().is_err());
     }
 
     #[test]
