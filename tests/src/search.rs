@@ -155,6 +155,8 @@ impl SearchServer {
             let next = json!({ "scroll": "1m", "scroll_id": page["_scroll_id"] });
             page = self.done("POST", "/_search/scroll", Some(&next)).await;
         }
+        // A node keeps 500 of them, and some tests look many times a second.
+        self.done("DELETE", "/_search/scroll", Some(&json!({ "scroll_id": page["_scroll_id"] }))).await;
         found
     }
 
