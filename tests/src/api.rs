@@ -19,7 +19,9 @@ pub struct Api {
 impl Api {
     /// Returns the interface of the worker at `http://host:port`.
     pub fn new(url: impl Into<String>) -> Self {
-        let client = Client::builder().timeout(REQUEST_LIMIT).build().expect("an HTTP client is made");
+        // A connection ends with the runtime of the test that made it, while some services are shared by all of them.
+        let builder = Client::builder().timeout(REQUEST_LIMIT).pool_max_idle_per_host(0);
+        let client = builder.build().expect("an HTTP client is made");
         Self { url: url.into(), client }
     }
 
